@@ -1,0 +1,127 @@
+//! The rules that every row of the catalog keeps.
+
+use super::{Kind, Label, Metric, REPORTER, Reporter};
+
+#[test]
+fn all_lists_each_metric_at_its_discriminant() {
+    for (index, metric) in Metric::ALL.iter().enumerate() {
+        assert_eq!(*metric as usize, index, "{metric:?} stands at the wrong place of Metric::ALL");
+    }
+    assert_eq!(Metric::ALL.last(), Some(&Metric::BuildInfo), "the last variant is not in ALL");
+}
+
+#[test]
+fn names_are_unique_and_spelt_for_prometheus_and_istio() {
+    let mut names: Vec<_> = Metric::ALL.iter().map(|m| m.definition().name).collect();
+    for name in &names {
+        assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{name}");
+        // Istio takes `<word>.x.` and `_rq_NNN` out of any name: see name.rs.
+        for word in ["cache", "component", "tag", "wasm_filter", "rbac"] {
+            assert!(!name.ends_with(word), "{name} ends in a word that Istio makes a label");
+        }
+        assert!(!name.contains("_rq"), "{name}");
+    }
+    names.sort_unstable();
+    let count = names.len();
+    names.dedup();
+    assert_eq!(names.len(), count, "a name stands twice");
+}
+
+#[test]
+fn kinds_follow_from_names() {
+    for metric in Metric::ALL {
+        let definition = metric.definition();
+        assert_eq!(
+            definition.name.ends_with("_total"),
+            definition.kind == Kind::Counter,
+            "{}: counters, and only they, end in _total",
+            definition.name
+        );
+        if definition.kind == Kind::Histogram {
+            assert!(definition.name.ends_with(definition.unit), "{}", definition.name);
+        }
+        assert!(definition.help.ends_with('.'), "{}", definition.name);
+    }
+}
+
+#[test]
+fn no_label_is_a_suffix_of_another() {
+    let names: Vec<_> =
+        Label::ALL.iter().map(|l| l.name()).chain(std::iter::once(REPORTER)).collect();
+    for (i, a) in names.iter().enumerate() {
+        for (j, b) in names.iter().enumerate() {
+            assert!(i == j || !a.ends_with(b), "`{b}` is a suffix of `{a}`");
+        }
+    }
+}
+
+#[test]
+fn every_label_is_used_and_none_twice_in_a_metric() {
+    for label in Label::ALL {
+        assert!(
+            Metric::ALL.iter().any(|m| m.definition().labels.contains(label)),
+            "{label:?} is in no metric"
+        );
+    }
+    for metric in Metric::ALL {
+        let labels = metric.definition().labels;
+        for (i, label) in labels.iter().enumerate() {
+            assert!(!labels.iter().skip(i + 1).any(|other| other == label), "{metric:?}");
+        }
+    }
+}
+
+/// The contract, written down a second time and by hand: a change here is a change for dashboards and
+/// alerts.
+#[test]
+fn the_public_names_and_labels_are_these() {
+    const CONTRACT: &str = "\
+connections_opened_total
+connections_closed_total
+connections_active
+connections_opaque_total reason
+requests_total request api_version
+request_bytes_total request
+response_bytes_total request
+responses_total request
+request_duration_microseconds request
+response_errors_total request error
+unacknowledged_requests_total
+requests_in_flight
+in_flight_evicted_total
+throttled_responses_total request
+throttle_time_milliseconds_total request
+topic_produced_records_total topic
+topic_produced_bytes_total topic
+topic_produced_batches_total topic compression
+topic_fetched_records_total topic
+topic_fetched_bytes_total topic
+topic_fetched_batches_total topic compression
+topic_errors_total topic request error
+topic_request_duration_microseconds topic request
+undecoded_messages_total reason request
+label_values label
+label_values_overflowed_total label
+build_info filter_release kafka_release
+";
+    let mut listed = String::new();
+    for metric in Metric::ALL {
+        let definition = metric.definition();
+        listed.push_str(definition.name);
+        for label in definition.labels {
+            listed.push(' ');
+            listed.push_str(label.name());
+        }
+        listed.push('\n');
+    }
+    assert_eq!(listed, CONTRACT);
+}
+
+#[test]
+fn the_listener_decides_the_reporter() {
+    assert_eq!(Reporter::from_listener_direction(Some(1)), Reporter::Destination);
+    assert_eq!(Reporter::from_listener_direction(Some(2)), Reporter::Source);
+    for neither in [Some(0), Some(-1), Some(7), None] {
+        assert_eq!(Reporter::from_listener_direction(neither), Reporter::Proxy);
+    }
+}
