@@ -42,7 +42,8 @@ pub(crate) const RULES: [Rule; 7] = [
     // By entity type and not by name: topics are called Name, Topic or TopicName.
     Rule { entity: Some("topicName"), ..rule("TopicName", Name::Any, "String") },
     rule("TopicId", Name::Is("TopicId"), "Uuid"),
-    rule("Records", Name::Any, "Records"),
+    // Not FetchSnapshot's UnalignedRecords, which may begin in the middle of a batch.
+    rule("Records", Name::Is("Records"), "Records"),
 ];
 
 const fn rule(role: &'static str, name: Name, scalar: &'static str) -> Rule {

@@ -20,7 +20,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 1),
         flexible: since(0),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::Records, Role::Topics]),
+        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::Topics]),
     },
     refused: Versions::NONE,
 };
@@ -83,7 +83,7 @@ const RESPONSE_PARTITION_SNAPSHOT: &[Field] = &[
     field("CurrentLeader", Struct(RESPONSE_LEADER_ID_AND_EPOCH), since(0)).tag(0, since(0)),
     field("Size", Int64, since(0)),
     field("Position", Int64, since(0)),
-    field("UnalignedRecords", Records, since(0)).role(Role::Records),
+    field("UnalignedRecords", Records, since(0)),
 ];
 
 #[rustfmt::skip]
