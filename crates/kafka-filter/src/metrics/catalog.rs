@@ -267,6 +267,25 @@ impl Metric {
     pub const fn definition(self) -> &'static Definition {
         definitions::of(self)
     }
+
+    /// The upper bounds of a histogram's buckets, as the shipped configurations set them; `None` for other kinds.
+    ///
+    /// From below a local broker's answer to the longest wait of a client. Those that come once for each topic are
+    /// fewer, because each bound is one more series.
+    #[must_use]
+    pub const fn buckets(self) -> Option<&'static [u32]> {
+        match self {
+            Self::RequestDuration => Some(&[
+                100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000,
+                500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000, 30_000_000, 60_000_000,
+            ]),
+            Self::TopicRequestDuration => Some(&[
+                500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
+                1_000_000, 5_000_000, 30_000_000,
+            ]),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]

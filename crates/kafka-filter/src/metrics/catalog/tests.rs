@@ -40,6 +40,13 @@ fn kinds_follow_from_names() {
         if definition.kind == Kind::Histogram {
             assert!(definition.name.ends_with(definition.unit), "{}", definition.name);
         }
+        assert_eq!(
+            definition.kind == Kind::Histogram,
+            metric.buckets().is_some(),
+            "{}",
+            definition.name
+        );
+        assert!(metric.buckets().unwrap_or_default().is_sorted(), "{}", definition.name);
         assert!(definition.help.ends_with('.'), "{}", definition.name);
     }
 }
