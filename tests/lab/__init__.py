@@ -4,7 +4,7 @@ Put the folder `tests` on the module search path, then `from lab import Envoy, K
 """
 
 from .broker import Kafka, Listener, java_command
-from . import paths
+from . import paths, proxy, tools
 from .paths import Missing
 from .process import Child, Failed, accepts, end_on_signals, free_port, run_folder, wait_until
 from .proxy import Envoy, bootstrap, cluster, listener, unexpected_log_lines, wasm_filter, write_lds
@@ -13,6 +13,6 @@ from .stats import Query, Stats
 
 __all__ = [
     "Child", "Envoy", "Failed", "Kafka", "Listener", "Missing", "Query", "Recorder", "Recording", "Stats", "accepts",
-    "bootstrap", "cluster", "end_on_signals", "free_port", "java_command", "listener", "paths", "run_folder",
-    "unexpected_log_lines", "wait_until", "wasm_filter", "write_lds",
+    "bootstrap", "cluster", "end_on_signals", "free_port", "java_command", "listener", "paths", "proxy", "run_folder",
+    "tools", "unexpected_log_lines", "wait_until", "wasm_filter", "write_lds",
 ]

@@ -1,0 +1,1 @@
+"""The cost of the filter: loads through real Envoys, with and without it. See docs/performance.md."""

@@ -1,0 +1,131 @@
+"""The arms of a measurement: the same road from the load to the broker, with more and less on it.
+
+Each proxied arm is an Envoy process of its own, all of them alive during the whole run, so that rounds can take turns.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import Envoy, Failed, bootstrap, cluster, free_port, listener, paths, wasm_filter
+
+DIRECT, TCP, TCP_AGAIN, NULL, COPY, FILTER = "direct", "tcp_proxy", "tcp_proxy again", "null wasm", "copy wasm", "kafka-filter"
+ALL = (DIRECT, TCP, NULL, COPY, FILTER, TCP_AGAIN)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The programs that a run needs, built."""
+
+    load: Path
+    filters: Path
+
+
+@dataclass
+class Arm:
+    """One road: its port to the stand-in, its port to real Kafka if there is one, and its Envoy if there is one."""
+
+    name: str
+    stand_in: int
+    kafka: int | None
+    envoy: Envoy | None
+
+    def address(self, broker: str) -> str:
+        port = self.kafka if broker == "kafka" else self.stand_in
+        if port is None:
+            raise Failed(f"{self.name} has no way to {broker}")
+        return f"127.0.0.1:{port}"
+
+
+def build() -> Tools:
+    """Builds the load and the two reference filters; quick when nothing changed."""
+    _cargo("build", "--release", "-p", "kafka-bench")
+    _cargo("build", "--profile", "wasm", "--target", "wasm32-wasip1", "-p", "kafka-bench-filters")
+    metadata = json.loads(_cargo("metadata", "--no-deps", "--format-version", "1"))
+    target = Path(metadata["target_directory"])
+    return Tools(target / "release" / "kafka-bench", target / "wasm32-wasip1" / "wasm" / "kafka_bench_filters.wasm")
+
+
+@contextlib.contextmanager
+def stand_in(tools: Tools, cpus: Sequence[int] = ()) -> Iterator[int]:
+    """The in-memory broker; gives its port. It ends when its stdin does, so it cannot outlive the run."""
+    broker = subprocess.Popen([tools.load, "broker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                              preexec_fn=_pinned(cpus))
+    try:
+        line = broker.stdout.readline() if broker.stdout else ""
+        if not line.startswith("listening on "):
+            raise Failed(f"the stand-in broker did not start: {line!r}")
+        yield int(line.rsplit(":", 1)[1])
+    finally:
+        if broker.stdin:
+            broker.stdin.close()
+        broker.wait(10)
+
+
+@contextlib.contextmanager
+def envoys(folder: Path, tools: Tools, names: Sequence[str], brokers: dict[str, int], concurrency: int = 1,
+           cpus: Sequence[int] = ()) -> Iterator[list[Arm]]:
+    """Starts an Envoy for each arm but `direct`. `brokers` has a port for "stand-in" and perhaps one for "kafka"."""
+    with contextlib.ExitStack() as stack:
+        arms = []
+        for name in names:
+            if name == DIRECT:
+                arms.append(Arm(name, brokers["stand-in"], brokers.get("kafka"), None))
+                continue
+            ports = {broker: free_port() for broker in brokers}
+            envoy = Envoy(folder, _config(name, tools, ports, brokers), _overlays(name), concurrency,
+                          log_level="warning", name=name.replace(" ", "-"))
+            stack.enter_context(envoy)
+            if cpus:
+                pin(envoy.pid, cpus)
+            arms.append(Arm(name, ports["stand-in"], ports.get("kafka"), envoy))
+        yield arms
+
+
+def load(tools: Tools, arguments: Sequence[str], cpus: Sequence[int] = (), timeout: float = 120.0) -> str:
+    """Runs the load to its end and returns what it printed."""
+    done = subprocess.run([tools.load, *arguments], capture_output=True, text=True, timeout=timeout, check=False,
+                          preexec_fn=_pinned(cpus))
+    if done.returncode != 0:
+        raise Failed(f"kafka-bench {' '.join(arguments)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def pin(pid: int, cpus: Sequence[int]) -> None:
+    """Binds every thread of a process; threads that it starts later inherit it."""
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(task.name), cpus)
+
+
+def _config(name: str, tools: Tools, ports: dict[str, int], brokers: dict[str, int]) -> dict:
+    filters = {
+        TCP: [],
+        TCP_AGAIN: [],
+        NULL: [wasm_filter("null", tools.filters, "null", "null")],
+        COPY: [wasm_filter("copy", tools.filters, "copy", "copy")],
+        FILTER: [wasm_filter({}, paths.ARTIFACT)],
+    }[name]
+    listeners = [listener(broker, port, broker, filters) for broker, port in ports.items()]
+    return bootstrap(listeners, [cluster(broker, port) for broker, port in brokers.items()])
+
+
+def _overlays(name: str) -> list[Path]:
+    """The filter is measured as it is deployed: with the tag rules that its metric names need."""
+    return [paths.STATS_TAGS] if name == FILTER else []
+
+
+def _pinned(cpus: Sequence[int]):
+    return (lambda: os.sched_setaffinity(0, cpus)) if cpus else None
+
+
+def _cargo(*arguments: str) -> str:
+    done = subprocess.run(["cargo", *arguments], cwd=paths.REPOSITORY, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Failed(f"cargo {' '.join(arguments)} failed:\n{done.stderr[-3000:]}")
+    return done.stdout

@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""What the filter costs: runs all arms in turn, prints a report, and with --write puts it into docs/performance.md.
+
+    bench.py run                 the whole measurement, about 15 minutes on two cores
+    bench.py run --quick         about a minute, without real Kafka and memory: for a look, not for figures
+    bench.py check               the stand-in broker and the raw load against real Kafka and real clients
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+# This file lies inside the package `bench`, whose parent folder must be the one that is searched.
+sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from bench import arms as roads  # noqa: E402
+from bench import check, measures, report, run  # noqa: E402
+from lab import Failed, Missing, end_on_signals, paths, run_folder  # noqa: E402
+
+PAGE = paths.REPOSITORY / "docs" / "performance.md"
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="bench.py", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("run", help="measure")
+    command.add_argument("--quick", action="store_true", help="few short rounds on the stand-in only")
+    command.add_argument("--rounds", type=int, help="how often each arm takes its turn (7; quick: 3)")
+    command.add_argument("--only", action="append", default=[], metavar="KEY", help="only this measure; may repeat")
+    command.add_argument("--arms", default=",".join(roads.ALL), help="names, with commas; default all")
+    command.add_argument("--without-kafka", action="store_true", help="leave out what needs real Kafka")
+    command.add_argument("--connections", type=int, default=1000, help="for the memory measure; 0 leaves it out")
+    command.add_argument("--no-pinning", action="store_true", help="let the scheduler move Envoy and the load")
+    command.add_argument("--json", type=Path, help="write everything measured to this file too")
+    command.add_argument("--write", action="store_true", help=f"put the report into {PAGE.name}")
+    commands.add_parser("check", help="is the stand-in a broker, is the load a client?")
+    arguments = parser.parse_args()
+    end_on_signals()
+    try:
+        if arguments.command == "check":
+            check.everything(roads.build())
+            return 0
+        return _run(arguments)
+    except (Failed, Missing) as problem:
+        print(f"bench: {problem}", file=sys.stderr)
+        return 1
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    names = [name.strip() for name in arguments.arms.split(",")]
+    if unknown := set(names) - set(roads.ALL):
+        raise Failed(f"no such arm: {', '.join(sorted(unknown))}; there are {', '.join(roads.ALL)}")
+    if roads.FILTER in names:
+        paths.artifact()
+    tools = roads.build()
+    results = _measure(arguments, tools, names)
+    text = report.markdown(results)
+    print(text)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(results, indent=1))
+    if arguments.write:
+        _write(text)
+    return 0
+
+
+def _measure(arguments: argparse.Namespace, tools: roads.Tools, names: list[str]) -> dict[str, Any]:
+    run.allow_files(8192)
+    folder = run_folder("bench")
+    rounds = arguments.rounds or (3 if arguments.quick else 7)
+    scale = 0.25 if arguments.quick else 1.0
+    wanted = [m for m in (*measures.STAND_IN, *measures.KAFKA) if not arguments.only or m.key in arguments.only]
+    with_kafka = not (arguments.quick or arguments.without_kafka)
+    results: dict[str, Any] = {"date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()) + " UTC", "rounds": rounds,
+                               "machine": run.machine(), "filter": _artifact(), "outcomes": {}, "peak_kib": {}}
+    with contextlib.ExitStack() as stack:
+        brokers = {"stand-in": stack.enter_context(roads.stand_in(tools, run.END_CPUS))}
+        run.prepare(tools, f"127.0.0.1:{brokers['stand-in']}")
+        pinned = not arguments.no_pinning
+        cpus = run.ENVOY_CPUS if pinned else ()
+        with roads.envoys(folder, tools, names, brokers, cpus=cpus) as arms:
+            picked = [m for m in wanted if m.broker == "stand-in"]
+            results["outcomes"] |= run.take_turns(tools, arms, picked, rounds, scale, pinned)
+            for arm in arms:
+                if arm.envoy:
+                    results["peak_kib"][arm.name] = arm.envoy.memory_kib()[1]
+        if with_kafka:
+            kafka = stack.enter_context(run.kafka_broker(folder))
+            brokers["kafka"] = kafka.port("DIRECT")
+            run.prepare(tools, f"127.0.0.1:{brokers['kafka']}")
+            # The JVM needs both cores, so nothing is pinned where it takes part.
+            with roads.envoys(folder / "kafka", tools, names, brokers) as arms:
+                picked = [m for m in wanted if m.broker == "kafka"]
+                results["outcomes"] |= run.take_turns(tools, arms, picked, rounds, scale, False)
+                if not arguments.only or "latency" in arguments.only:
+                    results["outcomes"] |= run.latencies(tools, arms, rounds, 10.0)
+    if arguments.connections and not arguments.quick and not arguments.only:
+        proxied = [name for name in names if name in (roads.TCP, roads.NULL, roads.FILTER)]
+        results["memory"] = run.memory(tools, folder, proxied, arguments.connections)
+    return results
+
+
+def _artifact() -> str:
+    """Which build was measured, so that figures of two builds are not mixed up."""
+    if not paths.ARTIFACT.is_file():
+        return "none"
+    return f"{paths.ARTIFACT.name}, {paths.ARTIFACT.stat().st_size:,} bytes"
+
+
+def _write(text: str) -> None:
+    page = PAGE.read_text()
+    if page.count(BEGIN) != 1 or page.count(END) != 1:
+        raise Failed(f"{PAGE} needs the lines {BEGIN} and {END}, once each")
+    head, rest = page.split(BEGIN)
+    PAGE.write_text(f"{head}{BEGIN}\n\n{text}\n{END}{rest.split(END)[1]}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

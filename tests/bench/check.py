@@ -1,0 +1,99 @@
+"""Is the stand-in a broker, and the load a client? Both are held against the real ones.
+
+Real clients produce to the stand-in and consume from it; the load's requests go to real Kafka, and the answers of the
+two brokers to the same bytes must be equal, but for what each broker names differently.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+
+from lab import Failed, run_folder
+from lab.tools import java, kcat
+
+from . import arms as roads
+from . import measures, run
+from .arms import Tools
+
+
+def everything(tools: Tools) -> None:
+    """Raises Failed at the first difference."""
+    folder = run_folder("bench-check")
+    with roads.stand_in(tools) as port:
+        _real_clients(f"127.0.0.1:{port}", folder)
+    with roads.stand_in(tools) as port, run.kafka_broker(folder) as kafka:
+        own, real = f"127.0.0.1:{port}", f"127.0.0.1:{kafka.port('DIRECT')}"
+        _same_answers(tools, own, real)
+        _load_on_kafka(tools, real)
+    print("the stand-in is a broker, and the load is a client", file=sys.stderr)
+
+
+def _real_clients(address: str, folder: Path) -> None:
+    """kcat and Java produce and consume; every line must come back in order."""
+    lines = [f"{number} {hashlib.sha256(str(number).encode()).hexdigest()}" for number in range(2000)]
+    for codec in ("none", "gzip", "snappy", "lz4"):
+        topic = f"kcat-{codec}"
+        kcat("-P", "-b", address, "-t", topic, "-z", codec, stdin="\n".join(lines))
+        read = kcat("-C", "-b", address, "-t", topic, "-o", "beginning", "-e", "-q")
+        _equal(f"what kcat read back ({codec})", read.splitlines(), lines)
+    last = kcat("-Q", "-b", address, "-t", "kcat-none:0:-1")
+    _equal("the offset after the last", last.split()[-1], str(len(lines)))
+    config = folder / "producer.properties"
+    config.write_text("acks=all\nenable.idempotence=true\n")
+    java("org.apache.kafka.tools.ProducerPerformance", "--topic", "java", "--num-records", "5000", "--record-size", "500",
+         "--throughput", "-1", "--bootstrap-server", address, "--command-config", str(config))
+    read = kcat("-C", "-b", address, "-t", "java", "-o", "beginning", "-e", "-q", "-f", "%S\n")
+    _equal("sizes of Java's records", read.split(), ["500"] * 5000)
+
+
+def _same_answers(tools: Tools, own: str, real: str) -> None:
+    """The load's requests get the same answers from both brokers, byte by byte.
+
+    Metadata and ApiVersions differ by nature; the load parses them at each connection. A Heartbeat of a member that
+    Kafka does not know ends in error 25 where the stand-in says 0, in the last two bytes before the tags.
+    """
+    for batch in (100, 1024, 16 << 10, 128 << 10):
+        produce = ["answer", "--kind", "produce", "--topic", f"same-{batch}", "--batch", str(batch)]
+        for _ in range(2):
+            mine, other = (roads.load(tools, [*produce, "--address", address]) for address in (own, real))
+            _equal(f"answers to Produce of {batch} bytes", mine, other)
+    for address in (own, real):
+        run.prepare(tools, address)
+    for topic, _, batches in measures.FETCHED:
+        fetch = ["answer", "--kind", "fetch", "--topic", topic]
+        mine, other = (_without_times(roads.load(tools, [*fetch, "--address", address]), batches)
+                       for address in (own, real))
+        _equal(f"answers to Fetch of {topic}", mine, other)
+    mine, other = (roads.load(tools, ["answer", "--kind", "heartbeat", "--allow-error", "25", "--address", address])
+                   for address in (own, real))
+    _equal("answers to Heartbeat", (mine[:-7], mine[-3:]), (other[:-7], other[-3:]))
+
+
+def _without_times(answer: str, batches: int) -> bytes:
+    """A Fetch answer with the timestamps of its batches, and the checksums over them, set to zero."""
+    data = bytearray.fromhex(answer)
+    # Every batch in the log has offset, size, epoch 0 and magic 2 in front: the first one is where the records begin.
+    at = data.index(b"\0\0\0\0\x02", 40) - 12
+    for _ in range(batches):
+        data[at + 17:at + 21] = bytes(4)
+        data[at + 27:at + 43] = bytes(16)
+        at += 12 + int.from_bytes(data[at + 8:at + 12])
+    _equal("bytes behind the last batch", len(data) - at, 3)
+    return bytes(data)
+
+
+def _load_on_kafka(tools: Tools, real: str) -> None:
+    """Every load of the benchmark runs against real Kafka; the load itself checks each answer."""
+    for measure in (*measures.STAND_IN, *measures.KAFKA):
+        roads.load(tools, [measure.command, "--address", real, "--seconds", "0.3", "--allow-error", "25",
+                           *measure.arguments])
+    roads.load(tools, ["rate", "--address", f"{real},{real}", "--seconds", "1", "--rate", "100",
+                       *measures.LATENCY_ARGUMENTS])
+
+
+def _equal(what: str, found: object, expected: object) -> None:
+    if found != expected:
+        raise Failed(f"{what}: {str(found)[:600]}\nexpected: {str(expected)[:600]}")
+    print(f"ok  {what}", file=sys.stderr)

@@ -1,0 +1,139 @@
+"""One run: all arms take turns at each measure, round after round, and the raw outcomes are kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import resource
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from lab import Failed, Kafka, paths
+
+from . import arms as roads
+from . import measures
+from .arms import Arm, Tools
+from .measures import Measure
+
+Outcomes = dict[str, dict[str, list[dict[str, float]]]]
+
+# Envoy on the last core and the two ends on the others: nobody wanders, and no two of Envoy's rivals share its core.
+CPUS = sorted(os.sched_getaffinity(0))
+ENVOY_CPUS, END_CPUS = (CPUS[-1:], CPUS[:-1]) if len(CPUS) > 1 else (CPUS, CPUS)
+
+
+def kafka_broker(folder: Path) -> Kafka:
+    """Real Kafka, its second compiler on, and logs that do not fill the disk."""
+    return Kafka(folder, heap="1g", jvm=(), properties={
+        "auto.create.topics.enable": "true", "log.segment.bytes": str(64 << 20),
+        "log.retention.bytes": str(256 << 20), "log.retention.check.interval.ms": "1000",
+        "log.segment.delete.delay.ms": "1000"})
+
+
+def prepare(tools: Tools, address: str) -> None:
+    """Fills the topics that Fetch reads, past any proxy."""
+    for topic, batch, count in measures.FETCHED:
+        roads.load(tools, ["window", "--address", address, "--topic", topic, "--batch", str(batch),
+                           "--count", str(count), "--seconds", "30"])
+
+
+def take_turns(tools: Tools, arms: Sequence[Arm], wanted: Iterable[Measure], rounds: int, scale: float,
+               pinned: bool, say: bool = True) -> Outcomes:
+    """Every arm once a round at each measure; each round begins with another arm."""
+    outcomes: Outcomes = {}
+    for measure in wanted:
+        _say(f"{measure.title}", say)
+        for turn in range(rounds):
+            shift = turn % len(arms)
+            for arm in [*arms[shift:], *arms[:shift]]:
+                outcome = _once(tools, arm, measure, scale, END_CPUS if pinned else ())
+                outcomes.setdefault(measure.key, {}).setdefault(arm.name, []).append(outcome)
+            _say(".", say, "")
+        _say("", say)
+    return outcomes
+
+
+def _once(tools: Tools, arm: Arm, measure: Measure, scale: float, cpus: Sequence[int]) -> dict[str, float]:
+    arguments = [measure.command, "--address", arm.address(measure.broker), "--seconds", str(measure.seconds * scale)]
+    if arm.envoy:
+        arguments += ["--pid", str(arm.envoy.pid)]
+    return json.loads(roads.load(tools, [*arguments, *measure.arguments], cpus))
+
+
+def latencies(tools: Tools, arms: Sequence[Arm], rounds: int, seconds: float) -> Outcomes:
+    """A fixed rate through all arms at once, their requests in turn, so that each pause of the broker meets all."""
+    _say(f"Real Kafka: Produce 1 KiB, {measures.LATENCY_RATE}/s through each arm")
+    found: dict[str, list[dict[str, float]]] = {}
+    for turn in range(rounds):
+        shift = turn % len(arms)
+        order = [*arms[shift:], *arms[:shift]]
+        text = roads.load(tools, ["rate", "--address", ",".join(arm.address("kafka") for arm in order),
+                                  "--seconds", str(seconds), "--rate", str(measures.LATENCY_RATE),
+                                  *measures.LATENCY_ARGUMENTS])
+        for arm, outcome in zip(order, json.loads(text), strict=True):
+            found.setdefault(arm.name, []).append(outcome)
+        _say(".", end="")
+    _say("")
+    return {"latency": found}
+
+
+def memory(tools: Tools, folder: Path, names: Sequence[str], connections: int) -> dict[str, Any]:
+    """Resident memory of fresh Envoys before, with, and after many connections, with one worker and with two."""
+    _say(f"Memory with {connections} connections")
+    found: dict[str, Any] = {}
+    for workers in (1, 2):
+        for name in names:
+            with roads.stand_in(tools) as port, \
+                    roads.envoys(folder / f"memory-{workers}", tools, [name], {"stand-in": port}, workers) as made:
+                found.setdefault(name, {})[str(workers)] = _held(tools, made[0], connections)
+            _say(".", end="")
+    _say("")
+    return found
+
+
+def _held(tools: Tools, arm: Arm, connections: int) -> dict[str, float]:
+    if not arm.envoy:
+        raise Failed("memory is measured of Envoys")
+    hold = ["hold", "--address", arm.address("stand-in"), "--topic", "held"]
+    # What is made once, at the first connections of each worker, is not a connection's cost.
+    roads.load(tools, ["connect", *hold[1:], "--count", "50", "--seconds", "10"])
+    before = arm.envoy.memory_kib()[0]
+    holder = subprocess.Popen([tools.load, *hold, "--count", str(connections)], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True)
+    try:
+        line = holder.stdout.readline() if holder.stdout else ""
+        if not line.startswith("holding "):
+            raise Failed(f"the connections did not open: {line!r}")
+        held = arm.envoy.memory_kib()[0]
+    finally:
+        holder.communicate(timeout=30)
+    return {"before_kib": before, "held_kib": held, "connections": connections}
+
+
+def machine() -> dict[str, Any]:
+    """What ran where, for the head of a report."""
+    version = subprocess.run([paths.envoy_binary(), "--version"], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"/(\d+\.\d+\.\d+)/", version)
+    model = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
+    return {"cores": os.cpu_count(), "cpu": model[1].strip() if model else platform.machine(),
+            "kernel": platform.release(), "envoy": found[1] if found else version.strip(),
+            "kafka": paths.KAFKA_CURRENT, "load_average": os.getloadavg()}
+
+
+def allow_files(count: int) -> None:
+    """Many connections need many files; children inherit it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < count:
+        if hard != resource.RLIM_INFINITY and hard < count:
+            raise Failed(f"{count} open files are needed, the limit is {hard}: raise it with `ulimit -Hn`")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
+
+
+def _say(text: str, really: bool = True, end: str = "\n") -> None:
+    if really:
+        print(text, end=end, file=sys.stderr, flush=True)

@@ -1,0 +1,75 @@
+"""Fixtures: one Kafka 4 and one Envoy for the whole run, further ones where a test needs them for itself."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lab import Kafka, Listener, end_on_signals, paths, run_folder
+from oracle import Oracle
+from stage import Route, Stage, stage
+
+# Users of the SASL listener: alice may do everything with topics that begin with "open", mallory nothing at all.
+USERS = {"alice": "alice-secret", "mallory": "mallory-secret"}
+
+# Routes of Kafka 4. The first two belong to the shared Envoy, the others each to one test's own.
+SHARED = ("MAIN", "SASL")
+OWN = ("LEFT", "RIGHT", "UPDATED", "WORKERS")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    end_on_signals()
+    for needed, remedy in ((paths.ARTIFACT, "make wasm"), (paths.STATS_TAGS, "make generate")):
+        if not needed.is_file() and not session.config.option.collectonly:
+            pytest.exit(f"{needed} is missing: run `{remedy}` first", returncode=1)
+
+
+@pytest.fixture(scope="session")
+def folder() -> Iterator[Path]:
+    made = run_folder("e2e")
+    print(f"\nlogs: {made}")
+    yield made
+
+
+@pytest.fixture(scope="session")
+def oracle(folder: Path) -> Iterator[Oracle]:
+    with Oracle(folder) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def routes() -> dict[str, Route]:
+    return {name: Route(name) for name in (*SHARED, *OWN)}
+
+
+@pytest.fixture(scope="session")
+def kafka(folder: Path, routes: dict[str, Route]) -> Iterator[Kafka]:
+    """Kafka 4 with a listener for each route, advertised at the route's own port."""
+    listeners = [Listener(name, [route.port], "SCRAM-SHA-256" if name == "SASL" else None)
+                 for name, route in routes.items()]
+    properties = {"message.max.bytes": str(12 << 20), "socket.request.max.bytes": str(32 << 20)}
+    with Kafka(folder / "kafka", listeners=listeners, users=USERS, acls=True, properties=properties) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def main_stage(folder: Path, kafka: Kafka, routes: dict[str, Route], oracle: Oracle) -> Iterator[Stage]:
+    """The Envoy that most tests share: the routes MAIN and SASL, concurrency 2, default configuration."""
+    with stage(folder / "main", kafka, [routes[name] for name in SHARED], oracle) as made:
+        yield made
+
+
+@pytest.fixture(scope="module", params=[paths.KAFKA_CURRENT, paths.KAFKA_PREVIOUS])
+def either(request: pytest.FixtureRequest, folder: Path, oracle: Oracle) -> Iterator[Stage]:
+    """The shared stage, then one over the previous Kafka, which runs only as long as it is used."""
+    if request.param == paths.KAFKA_CURRENT:
+        yield request.getfixturevalue("main_stage")
+        return
+    route = Route("MAIN")
+    own = folder / "previous"
+    with Kafka(own / "kafka", version=request.param, listeners=[Listener("MAIN", [route.port])]) as previous:
+        with stage(own / "envoy", previous, [route], oracle) as made:
+            yield made
+    shutil.rmtree(own / "kafka", ignore_errors=True)

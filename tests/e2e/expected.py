@@ -1,0 +1,134 @@
+"""What the filter must have counted for recorded connections, computed from the recordings alone.
+
+Frames and sizes come from frames.py, everything inside bodies from Kafka's own classes. The meaning of each metric is
+the catalog's (docs/metrics.md); nothing here is taken from the filter's code.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from frames import Exchange
+from lab import Stats
+from oracle import Json, Oracle
+
+PREFIX = "kafka_filter_"
+NO_TOPIC_ID = "AAAAAAAAAAAAAAAAAAAAAA"
+
+# Metrics that are compared series by series, with the labels that distinguish them.
+EXACT: Mapping[str, tuple[str, ...]] = {
+    "connections_opened_total": (),
+    "connections_closed_total": (),
+    "connections_opaque_total": ("reason",),
+    "requests_total": ("request", "api_version"),
+    "request_bytes_total": ("request",),
+    "response_bytes_total": ("request",),
+    "responses_total": ("request",),
+    "request_duration_microseconds_count": ("request",),
+    "response_errors_total": ("request", "error"),
+    "unacknowledged_requests_total": (),
+    "in_flight_evicted_total": (),
+    "throttled_responses_total": ("request",),
+    "throttle_time_milliseconds_total": ("request",),
+    "topic_produced_records_total": ("topic",),
+    "topic_produced_bytes_total": ("topic",),
+    "topic_produced_batches_total": ("topic", "compression"),
+    "topic_fetched_records_total": ("topic",),
+    "topic_fetched_bytes_total": ("topic",),
+    "topic_fetched_batches_total": ("topic", "compression"),
+    "undecoded_messages_total": ("reason", "request"),
+    "label_values_overflowed_total": ("label",),
+}
+
+
+@dataclass
+class Expected:
+    """Values for each metric of EXACT, keyed by its labels' values."""
+
+    counts: dict[str, Counter[tuple[str, ...]]] = field(default_factory=lambda: {name: Counter() for name in EXACT})
+
+    def add(self, metric: str, value: float, *labels: str) -> None:
+        if value:
+            self.counts[metric][labels] += value
+
+    def differences(self, stats: Stats, **labels: str) -> list[str]:
+        """One line for each series that is not what it should be; `stats` holds changes, not totals."""
+        lines = []
+        for name, label_names in EXACT.items():
+            found = stats.by(PREFIX + name, *label_names, **labels)
+            for key in sorted(set(found) | set(self.counts[name])):
+                if found.get(key, 0) != self.counts[name][key]:
+                    shown = ",".join(f"{k}={v}" for k, v in zip(label_names, key, strict=True))
+                    lines.append(f"{name}{{{shown}}}: counted {found.get(key, 0):g}, true {self.counts[name][key]:g}")
+        return lines
+
+
+def expect(connections: int, exchanges: list[Exchange], oracle: Oracle, topic_names: dict[str, str]) -> Expected:
+    """The true counts. `topic_names` (id to name) is extended by what the responses tell, and used for messages by id."""
+    expected = Expected()
+    expected.add("connections_opened_total", connections)
+    expected.add("connections_closed_total", connections)
+    requests, responses = oracle.decode(exchanges)
+    answers = iter(responses)
+    learn_topics(responses, topic_names)
+    for exchange, request in zip(exchanges, requests, strict=True):
+        name = request_name(request)
+        expected.add("requests_total", 1, name, str(exchange.api_version))
+        expected.add("request_bytes_total", len(exchange.request) + 4, name)
+        _records(expected, "produced", request, topic_names)
+        if exchange.response is not None:
+            _response(expected, name, exchange.response, next(answers), topic_names)
+        elif exchange.acknowledged:
+            expected.add("in_flight_evicted_total", 1)
+        else:
+            expected.add("unacknowledged_requests_total", 1)
+    return expected
+
+
+def request_name(request: Json) -> str:
+    """The value of the label `request`: the broker's own name, Fetch split by who asks."""
+    if request["api"] != "Fetch":
+        return request["api"]
+    data = request["data"]
+    replica = data.get("replicaState", {}).get("replicaId", data.get("replicaId", -1))
+    return "FetchFollower" if replica >= 0 else "FetchConsumer"
+
+
+def learn_topics(responses: Iterable[Json], topic_names: dict[str, str]) -> None:
+    """Takes over what brokers said about topic ids without an error."""
+    for response in responses:
+        if response["api"] not in ("Metadata", "CreateTopics", "DescribeTopicPartitions"):
+            continue
+        for topic in response["data"].get("topics", []):
+            if topic.get("topicId", NO_TOPIC_ID) != NO_TOPIC_ID and topic["errorCode"] == 0 and topic.get("name"):
+                topic_names[topic["topicId"]] = topic["name"]
+
+
+def _response(expected: Expected, name: str, message: bytes, response: Json, topic_names: dict[str, str]) -> None:
+    expected.add("responses_total", 1, name)
+    expected.add("request_duration_microseconds_count", 1, name)
+    expected.add("response_bytes_total", len(message) + 4, name)
+    for error in response["errors"]:
+        expected.add("response_errors_total", 1, name, error)
+    throttled = response["data"].get("throttleTimeMs", 0)
+    if throttled > 0:
+        expected.add("throttled_responses_total", 1, name)
+        expected.add("throttle_time_milliseconds_total", throttled, name)
+    if name == "FetchConsumer":
+        _records(expected, "fetched", response, topic_names)
+
+
+def _records(expected: Expected, direction: str, message: Json, topic_names: dict[str, str]) -> None:
+    for record_set in message.get("sets", []):
+        topic = record_set["topic"] or topic_names[record_set["topicId"]]
+        if direction == "produced":
+            expected.add("topic_produced_bytes_total", record_set["bytes"], topic)
+        for batch in record_set["batches"]:
+            if batch["control"]:
+                continue
+            expected.add(f"topic_{direction}_records_total", batch["records"], topic)
+            expected.add(f"topic_{direction}_batches_total", 1, topic, batch["codec"])
+            if direction == "fetched":
+                expected.add("topic_fetched_bytes_total", batch["bytes"], topic)

@@ -1,0 +1,199 @@
+"""What the tests stand on: routes through recorders and Envoy to a broker, and a watch over what passes there.
+
+    client -> recorder -> Envoy listener with the filter -> recorder -> broker listener
+
+Every `watch` ends with the two laws: the bytes before Envoy are the bytes behind it, for each connection and both
+ways; and the filter's metrics are what an independent count of those bytes says.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from expected import PREFIX, Expected, expect
+from frames import Exchange, exchanges
+from lab import Envoy, Kafka, Query, Recorder, Recording, Stats, free_port, paths, proxy, unexpected_log_lines, wait_until
+from oracle import Oracle
+
+
+class Route:
+    """The ports of one way to a broker listener; `port` is what clients use and what the broker advertises."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.port = free_port()
+        self.envoy_port = free_port()
+        self.back_port = free_port()
+        self.front: Recorder | None = None
+        self.back: Recorder | None = None
+
+    @property
+    def bootstrap(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def cluster_name(self) -> str:
+        return f"{self.name}-broker"
+
+    def cluster(self) -> proxy.Json:
+        return proxy.cluster(self.cluster_name, self.back_port)
+
+    def listener(self, stage_folder: Path, configuration: proxy.Json | str | None = None, **further) -> proxy.Json:
+        """The Envoy listener of this route, with the filter configured as given."""
+        return proxy.listener(self.name, self.envoy_port, self.cluster_name,
+                              filters=[proxy.wasm_filter(configuration)],
+                              access_log=stage_folder / "envoy.access.jsonl", **further)
+
+    @contextlib.contextmanager
+    def recorded(self, target_port: int) -> Iterator[None]:
+        """Runs both recorders; `target_port` is the broker's own port."""
+        with Recorder(self.port, self.envoy_port) as self.front, Recorder(self.back_port, target_port) as self.back:
+            yield
+
+
+@dataclass
+class Seen:
+    """What passed during a watch; filled in when the watch ends."""
+
+    connections: list[tuple[Recording, Recording]] = field(default_factory=list)
+    exchanges: list[Exchange] = field(default_factory=list)
+    expected: Expected = field(default_factory=Expected)
+    stats: Stats = field(default_factory=lambda: Stats({}))
+
+    def metric(self, name: str) -> Query:
+        """The change of a metric of the filter, named without its prefix."""
+        return self.stats.metric(PREFIX + name)
+
+    def requests(self, api_key: int) -> list[Exchange]:
+        return [exchange for exchange in self.exchanges if exchange.api_key == api_key]
+
+
+class Stage:
+    """One Envoy with the routes that lead through it."""
+
+    def __init__(self, envoy: Envoy, kafka: Kafka, folder: Path, routes: Sequence[Route], oracle: Oracle) -> None:
+        self.envoy = envoy
+        self.kafka = kafka
+        self.folder = folder
+        self.routes = {route.name: route for route in routes}
+        self._oracle = oracle
+        self._topic_names: dict[str, str] = {}
+        self._log_lines_checked = 0
+
+    @property
+    def bootstrap(self) -> str:
+        """Where clients of the first route connect to."""
+        return next(iter(self.routes.values())).bootstrap
+
+    @contextlib.contextmanager
+    def watch(self, exact: bool = True, labels: dict[str, str] | None = None,
+              allowed_log: Sequence[tuple[str, str]] = ()) -> Iterator[Seen]:
+        """Watches what the block does. The block must close the clients it opens.
+
+        `exact` compares the metrics with the recordings; a block that sends other things than Kafka turns it off and
+        asserts by itself. `labels` narrows the comparison to series with these labels.
+        """
+        before = self.envoy.quiet_stats()
+        marks = {name: route.front.mark() for name, route in self.routes.items()}
+        earlier_entries = len(self.envoy.access_entries())
+        seen = Seen()
+        yield seen
+        self._settle()
+        seen.stats = self.envoy.quiet_stats() - before
+        for name, route in self.routes.items():
+            seen.connections += self._pair(route, marks[name], earlier_entries)
+        self._assert_transparent(seen)
+        if exact:
+            self.assert_exact(seen, labels or {})
+        self.assert_quiet(allowed_log)
+
+    def assert_exact(self, seen: Seen, labels: dict[str, str]) -> None:
+        seen.exchanges = [exchange for front, _ in seen.connections
+                          for exchange in exchanges(front.requests, front.responses)]
+        seen.expected = expect(len(seen.connections), seen.exchanges, self._oracle, self._topic_names)
+        differences = seen.expected.differences(seen.stats, **labels)
+        assert not differences, "metrics are not what passed:\n  " + "\n  ".join(differences)
+        for gauge in ("connections_active", "requests_in_flight"):
+            assert self.envoy.stats().total(PREFIX + gauge) == 0, f"{gauge} did not return to zero"
+
+    def assert_quiet(self, allowed: Sequence[tuple[str, str]] = ()) -> None:
+        """Envoy is alive, and its log holds no warning or error that is not expected."""
+        assert self.envoy.is_running(), f"Envoy ended: {self.envoy.log_lines()[-20:]}"
+        lines = self.envoy.log_lines()
+        unexpected = unexpected_log_lines(lines[self._log_lines_checked:], allowed)
+        self._log_lines_checked = len(lines)
+        assert not unexpected, "Envoy's log warns:\n" + "\n".join(unexpected)
+
+    def _settle(self, timeout: float = 20.0) -> None:
+        """Waits until every connection of every route has ended at both recorders."""
+        recorders = [recorder for route in self.routes.values() for recorder in (route.front, route.back)]
+        wait_until("clients to close their connections", lambda: all(r.all_closed() for r in recorders), timeout)
+
+    def _pair(self, route: Route, mark: int, earlier_entries: int) -> list[tuple[Recording, Recording]]:
+        """Each connection before Envoy with its own behind it, joined by the ports in Envoy's access log."""
+        fronts = {recording.connected_from: recording for recording in route.front.since(mark)}
+
+        def ports() -> dict[int, int] | None:
+            entries = self.envoy.access_entries()[earlier_entries:]
+            pairs = {_port(entry["downstream"]): _port(entry["upstream_local"]) for entry in entries}
+            return pairs if set(pairs) >= set(fronts) else None
+
+        upstream = {}
+        if fronts:
+            upstream = wait_until("Envoy's access log to name every connection", ports, 10)
+        # A port may have been used before; the last connection from it is meant.
+        backs = {recording.accepted_from: recording for recording in route.back.since(0)}
+        missing = [port for port in fronts if upstream[port] not in backs]
+        assert not missing, f"connections from ports {missing} never reached the broker's side"
+        return [(front, backs[upstream[port]]) for port, front in fronts.items()]
+
+    def _assert_transparent(self, seen: Seen) -> None:
+        for front, back in seen.connections:
+            for way in ("requests", "responses"):
+                before, after = getattr(front, way), getattr(back, way)
+                if before != after:
+                    at = next((i for i, (a, b) in enumerate(zip(before, after)) if a != b), min(len(before), len(after)))
+                    raise AssertionError(f"connection {front.number}: {way} differ at byte {at}; "
+                                         f"{len(before)} bytes before Envoy, {len(after)} behind it")
+
+
+@contextlib.contextmanager
+def stage(folder: Path, kafka: Kafka, routes: Sequence[Route], oracle: Oracle,
+          configuration: proxy.Json | str | None = None, balance: bool = False) -> Iterator[Stage]:
+    """Recorders and an Envoy over the given routes to the Kafka's listeners of the same names."""
+    with contextlib.ExitStack() as stack:
+        for route in routes:
+            stack.enter_context(route.recorded(kafka.port(route.name)))
+        folder.mkdir(parents=True)
+        listeners = [route.listener(folder, configuration, balance=balance) for route in routes]
+        config = proxy.bootstrap(listeners, [route.cluster() for route in routes])
+        envoy = stack.enter_context(Envoy(folder, config, overlays=[paths.STATS_TAGS]))
+        made = Stage(envoy, kafka, folder, routes, oracle)
+        made.assert_quiet()
+        yield made
+        made.assert_quiet()
+
+
+def eventually(what: str, probe, timeout: float = 20.0):
+    """The first true thing that `probe` returns; errors of the probe count as not yet."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            found = probe()
+        except Exception as error:  # noqa: BLE001: whatever a client library raises while things start
+            found, last = None, error
+        else:
+            last = None
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"waited {timeout:.0f} s for {what}; last error: {last!r}"
+        time.sleep(0.05)
+
+
+def _port(address: str) -> int:
+    """The port of "127.0.0.1:40123"; 0 when Envoy had no such connection."""
+    return int(address.rpartition(":")[2]) if ":" in address else 0
