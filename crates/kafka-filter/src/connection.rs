@@ -1,0 +1,178 @@
+//! One connection between a client and a broker.
+//!
+//! The shell calls [`Connection::open`], then [`Connection::on_downstream`] and
+//! [`Connection::on_upstream`] with the bytes of each callback as they pass, and
+//! [`Connection::close`] once at the end. Whatever the bytes are, they are not held back and the
+//! connection goes on; when they cannot be decoded it becomes **opaque**: counted once, its state
+//! freed, the rest of its bytes unread.
+
+mod request;
+mod response;
+mod tally;
+mod topic_scope;
+
+use kafka_wire::{FrameDecoder, Source, Stop};
+
+use crate::filter::{Filter, Meter};
+use crate::host::Host;
+use crate::in_flight::InFlight;
+use crate::metrics::catalog::{Metric, Reporter};
+use crate::metrics::series::Reason;
+use request::{OpenRequest, RequestHandler, RequestState};
+use response::{ResponseHandler, ResponseState};
+use tally::Unnamed;
+
+/// What is known of one connection.
+pub struct Connection {
+    reporter: Reporter,
+    /// Gone when the connection is opaque.
+    watch: Option<Box<Watch>>,
+    open: bool,
+}
+
+/// The state of a connection that is decoded.
+#[derive(Default)]
+struct Watch {
+    downstream: FrameDecoder,
+    upstream: FrameDecoder,
+    requests: RequestState,
+    responses: ResponseState,
+    shared: Shared,
+}
+
+/// What both directions of a connection work on.
+#[derive(Default)]
+struct Shared {
+    in_flight: InFlight,
+    unnamed: Unnamed,
+    /// The first request was complete and looked like Kafka.
+    detected: bool,
+}
+
+impl Connection {
+    /// A connection begins on a listener of this direction (Envoy's `TrafficDirection`).
+    pub fn open<H: Host>(
+        filter: &mut Filter,
+        host: &mut H,
+        listener_direction: Option<i64>,
+    ) -> Self {
+        let reporter = filter.config().reporter.resolve(listener_direction);
+        filter.announce(host, reporter);
+        let mut meter = Meter { filter, host, reporter };
+        meter.add(meter.series(Metric::ConnectionsOpened), 1);
+        meter.add(meter.series(Metric::ConnectionsActive), 1);
+        meter.flush();
+        Self { reporter, watch: Some(Box::default()), open: true }
+    }
+
+    /// Bytes from the client to the broker pass; `now_ns` is a clock that never goes back.
+    pub fn on_downstream<S: Source, H: Host>(
+        &mut self,
+        filter: &mut Filter,
+        host: &mut H,
+        now_ns: u64,
+        source: &mut S,
+    ) {
+        let Some(watch) = self.watch.as_deref_mut() else { return };
+        let Watch { downstream, requests, shared, .. } = watch;
+        let meter = Meter { filter, host, reporter: self.reporter };
+        let mut handler = RequestHandler::new(meter, requests, shared, now_ns);
+        let outcome = downstream.run(source, &mut handler);
+        let cause = handler.cause();
+        self.after(filter, host, outcome, cause);
+    }
+
+    /// Bytes from the broker to the client pass.
+    pub fn on_upstream<S: Source, H: Host>(
+        &mut self,
+        filter: &mut Filter,
+        host: &mut H,
+        now_ns: u64,
+        source: &mut S,
+    ) {
+        let Some(watch) = self.watch.as_deref_mut() else { return };
+        let Watch { upstream, responses, shared, .. } = watch;
+        let meter = Meter { filter, host, reporter: self.reporter };
+        let mut handler = ResponseHandler::new(meter, responses, shared, now_ns);
+        let outcome = upstream.run(source, &mut handler);
+        let cause = handler.cause();
+        self.after(filter, host, outcome, cause);
+    }
+
+    /// The connection ends: gives back what it added to gauges. Calls after the first do nothing.
+    pub fn close<H: Host>(&mut self, filter: &mut Filter, host: &mut H) {
+        if !std::mem::take(&mut self.open) {
+            return;
+        }
+        let watch = self.watch.take();
+        let mut meter = Meter { filter, host, reporter: self.reporter };
+        if let Some(watch) = watch {
+            watch.give_back(&mut meter);
+        }
+        meter.add(meter.series(Metric::ConnectionsClosed), 1);
+        meter.add(meter.series(Metric::ConnectionsActive), -1);
+        meter.flush();
+    }
+
+    /// Whether the connection is still decoded.
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        self.watch.is_some()
+    }
+
+    /// Ends a callback: gives up if decoding stopped, and hands all counts to the host.
+    fn after<H: Host>(
+        &mut self,
+        filter: &mut Filter,
+        host: &mut H,
+        outcome: Result<(), Stop>,
+        cause: Option<Reason>,
+    ) {
+        let mut meter = Meter { filter, host, reporter: self.reporter };
+        if let Err(stop) = outcome
+            && let Some(watch) = self.watch.take()
+        {
+            let reason = match stop {
+                Stop::Handler => cause.unwrap_or(Reason::Malformed),
+                Stop::Source => Reason::Limit,
+                // Before the first request was whole, bytes that make no sense are just not Kafka.
+                Stop::Malformed(_) if !watch.shared.detected => Reason::NotKafka,
+                Stop::Malformed(_) => Reason::Malformed,
+            };
+            if reason == Reason::Malformed {
+                watch.count_malformed(&mut meter);
+            }
+            watch.give_back(&mut meter);
+            meter.add(meter.series(Metric::ConnectionsOpaque).detail(reason), 1);
+        }
+        meter.flush();
+    }
+}
+
+impl Watch {
+    /// The message that was being decoded is the malformed one; a response if one was begun.
+    fn count_malformed<H: Host>(&self, meter: &mut Meter<'_, H>) {
+        let request = self.responses.current().or(self.requests.current());
+        if let Some(request) = request {
+            let series = meter.series(Metric::UndecodedMessages);
+            meter.add(series.detail(Reason::Malformed).request(request), 1);
+        }
+    }
+
+    /// Counts what is left and takes back what was added to gauges.
+    fn give_back<H: Host>(mut self: Box<Self>, meter: &mut Meter<'_, H>) {
+        if let Some(open) = self.requests.take_open() {
+            let OpenRequest { header, request, .. } = open;
+            let version = meter.version(header.api_key, header.api_version);
+            meter.add(meter.series(Metric::Requests).request(request).detail(version), 1);
+        }
+        self.shared.unnamed.give_up(meter);
+        // A response that has begun is no longer in the queue, but its request still in the gauge.
+        let answering = i64::from(self.responses.current().is_some());
+        let in_flight = i64::from(self.shared.in_flight.tracked()).saturating_add(answering);
+        meter.add(meter.series(Metric::RequestsInFlight), in_flight.saturating_neg());
+    }
+}
+
+#[cfg(test)]
+mod tests;

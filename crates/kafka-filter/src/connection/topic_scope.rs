@@ -1,0 +1,83 @@
+//! The topic whose part of a message is being read.
+
+use crate::metrics::cardinality::TOPIC_NAME_SIZE_MAX;
+use crate::topic_directory::{NO_ID, TopicId};
+
+use super::tally::Tally;
+
+/// Name or id of the topic, and what was seen of it so far.
+pub(super) struct TopicScope {
+    name: [u8; TOPIC_NAME_SIZE_MAX],
+    name_size: usize,
+    id: TopicId,
+    /// Error codes other than zero, as often as they came.
+    errors: [(i16, u32); ERRORS_MAX],
+    /// A part of the topic was answered without error.
+    pub(super) success: bool,
+    pub(super) tally: Tally,
+}
+
+impl Default for TopicScope {
+    fn default() -> Self {
+        Self {
+            name: [0; TOPIC_NAME_SIZE_MAX],
+            name_size: 0,
+            id: NO_ID,
+            errors: [(0, 0); ERRORS_MAX],
+            success: false,
+            tally: Tally::default(),
+        }
+    }
+}
+
+impl TopicScope {
+    /// Another topic begins.
+    pub(super) fn clear(&mut self) {
+        self.name_size = 0;
+        self.id = NO_ID;
+        self.errors = [(0, 0); ERRORS_MAX];
+        self.success = false;
+        self.tally = Tally::default();
+    }
+
+    /// Keeps the name; one that is too long for a topic counts as none.
+    pub(super) fn set_name(&mut self, name: &[u8]) {
+        self.name_size = 0;
+        if let Some(place) = self.name.get_mut(..name.len()) {
+            place.copy_from_slice(name);
+            self.name_size = name.len();
+        }
+    }
+
+    pub(super) fn set_id(&mut self, id: &TopicId) {
+        self.id = *id;
+    }
+
+    pub(super) fn name(&self) -> Option<&[u8]> {
+        self.name.get(..self.name_size).filter(|name| !name.is_empty())
+    }
+
+    pub(super) fn id(&self) -> Option<&TopicId> {
+        (self.id != NO_ID).then_some(&self.id)
+    }
+
+    /// Notes an error; false when there are too many different ones to keep.
+    pub(super) fn note_error(&mut self, code: i16) -> bool {
+        let place = self.errors.iter_mut().find(|(other, count)| *other == code || *count == 0);
+        match place {
+            Some(place) => {
+                *place = (code, place.1.saturating_add(1));
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The errors that were noted, and how often.
+    pub(super) fn errors(&self) -> impl Iterator<Item = (i16, u32)> + use<> {
+        self.errors.into_iter().filter(|(_, count)| *count > 0)
+    }
+}
+
+/// Different error codes that are kept for one topic in one message.
+const ERRORS_MAX: usize = 4;
