@@ -29,18 +29,15 @@ class Tools:
 
 @dataclass
 class Arm:
-    """One road: its port to the stand-in, its port to real Kafka if there is one, and its Envoy if there is one."""
+    """One road: where the load connects to, and the Envoy that is there, if it is one."""
 
     name: str
-    stand_in: int
-    kafka: int | None
+    port: int
     envoy: Envoy | None
 
-    def address(self, broker: str) -> str:
-        port = self.kafka if broker == "kafka" else self.stand_in
-        if port is None:
-            raise Failed(f"{self.name} has no way to {broker}")
-        return f"127.0.0.1:{port}"
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
 
 
 def build() -> Tools:
@@ -52,16 +49,23 @@ def build() -> Tools:
     return Tools(target / "release" / "kafka-bench", target / "wasm32-wasip1" / "wasm" / "kafka_bench_filters.wasm")
 
 
+@dataclass
+class StandIn:
+    """The in-memory broker, running."""
+
+    port: int
+    pid: int
+
+
 @contextlib.contextmanager
-def stand_in(tools: Tools, cpus: Sequence[int] = ()) -> Iterator[int]:
-    """The in-memory broker; gives its port. It ends when its stdin does, so it cannot outlive the run."""
-    broker = subprocess.Popen([tools.load, "broker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                              preexec_fn=_pinned(cpus))
+def stand_in(tools: Tools) -> Iterator[StandIn]:
+    """Runs the in-memory broker. It ends when its stdin does, so it cannot outlive the run."""
+    broker = subprocess.Popen([tools.load, "broker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         line = broker.stdout.readline() if broker.stdout else ""
         if not line.startswith("listening on "):
             raise Failed(f"the stand-in broker did not start: {line!r}")
-        yield int(line.rsplit(":", 1)[1])
+        yield StandIn(int(line.rsplit(":", 1)[1]), broker.pid)
     finally:
         if broker.stdin:
             broker.stdin.close()
@@ -69,29 +73,25 @@ def stand_in(tools: Tools, cpus: Sequence[int] = ()) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def envoys(folder: Path, tools: Tools, names: Sequence[str], brokers: dict[str, int], concurrency: int = 1,
-           cpus: Sequence[int] = ()) -> Iterator[list[Arm]]:
-    """Starts an Envoy for each arm but `direct`. `brokers` has a port for "stand-in" and perhaps one for "kafka"."""
+def envoys(folder: Path, tools: Tools, names: Sequence[str], broker: int, concurrency: int = 1) -> Iterator[list[Arm]]:
+    """Starts an Envoy for each arm but `direct`, in front of the broker's port."""
     with contextlib.ExitStack() as stack:
         arms = []
         for name in names:
             if name == DIRECT:
-                arms.append(Arm(name, brokers["stand-in"], brokers.get("kafka"), None))
+                arms.append(Arm(name, broker, None))
                 continue
-            ports = {broker: free_port() for broker in brokers}
-            envoy = Envoy(folder, _config(name, tools, ports, brokers), _overlays(name), concurrency,
+            port = free_port()
+            envoy = Envoy(folder, _config(name, tools, port, broker), _overlays(name), concurrency,
                           log_level="warning", name=name.replace(" ", "-"))
-            stack.enter_context(envoy)
-            if cpus:
-                pin(envoy.pid, cpus)
-            arms.append(Arm(name, ports["stand-in"], ports.get("kafka"), envoy))
+            arms.append(Arm(name, port, stack.enter_context(envoy)))
         yield arms
 
 
 def load(tools: Tools, arguments: Sequence[str], cpus: Sequence[int] = (), timeout: float = 120.0) -> str:
     """Runs the load to its end and returns what it printed."""
     done = subprocess.run([tools.load, *arguments], capture_output=True, text=True, timeout=timeout, check=False,
-                          preexec_fn=_pinned(cpus))
+                          preexec_fn=(lambda: os.sched_setaffinity(0, cpus)) if cpus else None)
     if done.returncode != 0:
         raise Failed(f"kafka-bench {' '.join(arguments)}: {done.stderr.strip()}")
     return done.stdout
@@ -103,7 +103,7 @@ def pin(pid: int, cpus: Sequence[int]) -> None:
         os.sched_setaffinity(int(task.name), cpus)
 
 
-def _config(name: str, tools: Tools, ports: dict[str, int], brokers: dict[str, int]) -> dict:
+def _config(name: str, tools: Tools, port: int, broker: int) -> dict:
     filters = {
         TCP: [],
         TCP_AGAIN: [],
@@ -111,17 +111,12 @@ def _config(name: str, tools: Tools, ports: dict[str, int], brokers: dict[str, i
         COPY: [wasm_filter("copy", tools.filters, "copy", "copy")],
         FILTER: [wasm_filter({}, paths.ARTIFACT)],
     }[name]
-    listeners = [listener(broker, port, broker, filters) for broker, port in ports.items()]
-    return bootstrap(listeners, [cluster(broker, port) for broker, port in brokers.items()])
+    return bootstrap([listener("kafka", port, "broker", filters)], [cluster("broker", broker)])
 
 
 def _overlays(name: str) -> list[Path]:
     """The filter is measured as it is deployed: with the tag rules that its metric names need."""
     return [paths.STATS_TAGS] if name == FILTER else []
-
-
-def _pinned(cpus: Sequence[int]):
-    return (lambda: os.sched_setaffinity(0, cpus)) if cpus else None
 
 
 def _cargo(*arguments: str) -> str:

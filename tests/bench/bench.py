@@ -38,7 +38,6 @@ def main() -> int:
     command.add_argument("--arms", default=",".join(roads.ALL), help="names, with commas; default all")
     command.add_argument("--without-kafka", action="store_true", help="leave out what needs real Kafka")
     command.add_argument("--connections", type=int, default=1000, help="for the memory measure; 0 leaves it out")
-    command.add_argument("--no-pinning", action="store_true", help="let the scheduler move Envoy and the load")
     command.add_argument("--json", type=Path, help="write everything measured to this file too")
     command.add_argument("--write", action="store_true", help=f"put the report into {PAGE.name}")
     commands.add_parser("check", help="is the stand-in a broker, is the load a client?")
@@ -76,29 +75,26 @@ def _measure(arguments: argparse.Namespace, tools: roads.Tools, names: list[str]
     folder = run_folder("bench")
     rounds = arguments.rounds or (3 if arguments.quick else 7)
     scale = 0.25 if arguments.quick else 1.0
-    wanted = [m for m in (*measures.STAND_IN, *measures.KAFKA) if not arguments.only or m.key in arguments.only]
+    wanted = [m for m in measures.ALL if not arguments.only or m.key in arguments.only]
     with_kafka = not (arguments.quick or arguments.without_kafka)
     results: dict[str, Any] = {"date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()) + " UTC", "rounds": rounds,
                                "machine": run.machine(), "filter": _artifact(), "outcomes": {}, "peak_kib": {}}
     with contextlib.ExitStack() as stack:
-        brokers = {"stand-in": stack.enter_context(roads.stand_in(tools, run.END_CPUS))}
-        run.prepare(tools, f"127.0.0.1:{brokers['stand-in']}")
-        pinned = not arguments.no_pinning
-        cpus = run.ENVOY_CPUS if pinned else ()
-        with roads.envoys(folder, tools, names, brokers, cpus=cpus) as arms:
+        broker = stack.enter_context(roads.stand_in(tools))
+        run.prepare(tools, f"127.0.0.1:{broker.port}")
+        with roads.envoys(folder, tools, names, broker.port) as arms:
             picked = [m for m in wanted if m.broker == "stand-in"]
-            results["outcomes"] |= run.take_turns(tools, arms, picked, rounds, scale, pinned)
+            results["outcomes"] |= run.take_turns(tools, arms, broker, picked, rounds, scale)
             for arm in arms:
                 if arm.envoy:
                     results["peak_kib"][arm.name] = arm.envoy.memory_kib()[1]
-        if with_kafka:
-            kafka = stack.enter_context(run.kafka_broker(folder))
-            brokers["kafka"] = kafka.port("DIRECT")
-            run.prepare(tools, f"127.0.0.1:{brokers['kafka']}")
-            # The JVM needs both cores, so nothing is pinned where it takes part.
-            with roads.envoys(folder / "kafka", tools, names, brokers) as arms:
+    if with_kafka:
+        with run.kafka_broker(folder) as kafka:
+            port = kafka.port("DIRECT")
+            run.prepare(tools, f"127.0.0.1:{port}")
+            with roads.envoys(folder / "kafka", tools, names, port) as arms:
                 picked = [m for m in wanted if m.broker == "kafka"]
-                results["outcomes"] |= run.take_turns(tools, arms, picked, rounds, scale, False)
+                results["outcomes"] |= run.take_turns(tools, arms, None, picked, rounds, scale)
                 if not arguments.only or "latency" in arguments.only:
                     results["outcomes"] |= run.latencies(tools, arms, rounds, 10.0)
     if arguments.connections and not arguments.quick and not arguments.only:

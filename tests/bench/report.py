@@ -32,8 +32,8 @@ def markdown(results: Results) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _measures(results: Results) -> list[Measure]:
-    return [m for m in (*measures.STAND_IN, *measures.KAFKA) if m.key in results["outcomes"]]
+def _measures(results: Results, among: Sequence[Measure]) -> list[Measure]:
+    return [m for m in among if m.key in results["outcomes"]]
 
 
 def _arms(results: Results) -> list[str]:
@@ -66,17 +66,17 @@ def _speed_ratio(results: Results, measure: Measure, base: str) -> float | None:
 def bounds(results: Results) -> list[tuple[str, str, str, bool]]:
     """(what, bound, measured, kept) of everything that was measured."""
     rows = []
-    for measure in _measures(results):
+    for measure in _measures(results, measures.COST):
         more, noise = added(results, measure), added(results, measure, TCP_AGAIN)
         if measure.bound is not None and more:
             text = f"{more[0]:.2f} (median {more[1]:.2f}"
             text += f", A/A {noise[0]:+.2f})" if noise else ")"
             rows.append((f"{measure.title}: {measure.unit} over tcp_proxy", f"{measure.bound:g}", text,
                          more[0] <= measure.bound))
-    for measure in _measures(results):
+    for measure in _measures(results, measures.THROUGHPUT):
         base = TCP if measure.broker == "kafka" else NULL
         ratio = _speed_ratio(results, measure, base)
-        if ratio is not None and measure.command == "window":
+        if ratio is not None:
             rows.append((f"{measure.title}: throughput of {base}'s", f"at least {measures.THROUGHPUT_BOUND:.0%}",
                          f"{ratio:.1%}", ratio >= measures.THROUGHPUT_BOUND))
     rows += _latency_bound(results) + _memory_bounds(results)
@@ -91,7 +91,7 @@ def _bounds(results: Results) -> str:
 def _costs(results: Results) -> str:
     names = [name for name in _arms(results) if name != DIRECT]
     rows = []
-    for measure in _measures(results):
+    for measure in _measures(results, measures.COST):
         row = [f"{measure.title}, {measure.unit}"]
         for name in names:
             found = _cost(results, measure, name)
@@ -102,19 +102,19 @@ def _costs(results: Results) -> str:
                 row.append(f"{more[0]:+.{_digits(measure)}f}" if more else "")
         rows.append(row)
     heads = [*names, *(f"{arm} − tcp" for arm in (NULL, COPY, FILTER) if arm in names)]
-    return "Least over the rounds (median), one worker.\n\n" + _table(("measure", *heads), rows)
+    return "Least over the rounds (median); one worker, on one core with both ends.\n\n" + _table(("measure", *heads), rows)
 
 
 def _throughput(results: Results) -> str:
     names = _arms(results)
     rows = []
-    for measure in _measures(results):
+    for measure in _measures(results, measures.THROUGHPUT):
         row = [f"{measure.title}, {measure.speed_unit}"]
         for name in names:
             found = _figures(results, measure.key, name, measure.speed)
             row.append(f"{median(found):,.0f}" if found else "")
         rows.append(row)
-    return "Medians.\n\n" + _table(("measure", *names), rows)
+    return "Medians; one worker, alone on its core for the stand-in.\n\n" + _table(("measure", *names), rows)
 
 
 def _latency(results: Results) -> str:

@@ -17,14 +17,24 @@ from lab import Failed, Kafka, paths
 
 from . import arms as roads
 from . import measures
-from .arms import Arm, Tools
+from .arms import Arm, StandIn, Tools
 from .measures import Measure
 
 Outcomes = dict[str, dict[str, list[dict[str, float]]]]
 
-# Envoy on the last core and the two ends on the others: nobody wanders, and no two of Envoy's rivals share its core.
 CPUS = sorted(os.sched_getaffinity(0))
-ENVOY_CPUS, END_CPUS = (CPUS[-1:], CPUS[:-1]) if len(CPUS) > 1 else (CPUS, CPUS)
+
+
+def place(arms: Sequence[Arm], broker: StandIn | None, where: str) -> Sequence[int]:
+    """Binds the Envoys, and the stand-in, to cores as a measure wants it; returns the cores for the load."""
+    envoy, ends = {measures.ONE_CORE: (CPUS[-1:], CPUS[-1:]), measures.OWN_CORE: (CPUS[-1:], CPUS[:-1] or CPUS),
+                   measures.KAFKA: (CPUS, CPUS)}[where]
+    for arm in arms:
+        if arm.envoy:
+            roads.pin(arm.envoy.pid, envoy)
+    if broker:
+        roads.pin(broker.pid, ends)
+    return ends
 
 
 def kafka_broker(folder: Path) -> Kafka:
@@ -42,24 +52,25 @@ def prepare(tools: Tools, address: str) -> None:
                            "--count", str(count), "--seconds", "30"])
 
 
-def take_turns(tools: Tools, arms: Sequence[Arm], wanted: Iterable[Measure], rounds: int, scale: float,
-               pinned: bool, say: bool = True) -> Outcomes:
+def take_turns(tools: Tools, arms: Sequence[Arm], broker: StandIn | None, wanted: Iterable[Measure], rounds: int,
+               scale: float) -> Outcomes:
     """Every arm once a round at each measure; each round begins with another arm."""
     outcomes: Outcomes = {}
     for measure in wanted:
-        _say(f"{measure.title}", say)
+        cpus = place(arms, broker, measure.place)
+        _say(f"{measure.title}, {measure.place} ", end="")
         for turn in range(rounds):
             shift = turn % len(arms)
             for arm in [*arms[shift:], *arms[:shift]]:
-                outcome = _once(tools, arm, measure, scale, END_CPUS if pinned else ())
+                outcome = _once(tools, arm, measure, scale, cpus)
                 outcomes.setdefault(measure.key, {}).setdefault(arm.name, []).append(outcome)
-            _say(".", say, "")
-        _say("", say)
+            _say(".", end="")
+        _say("")
     return outcomes
 
 
 def _once(tools: Tools, arm: Arm, measure: Measure, scale: float, cpus: Sequence[int]) -> dict[str, float]:
-    arguments = [measure.command, "--address", arm.address(measure.broker), "--seconds", str(measure.seconds * scale)]
+    arguments = [measure.command, "--address", arm.address, "--seconds", str(measure.seconds * scale)]
     if arm.envoy:
         arguments += ["--pid", str(arm.envoy.pid)]
     return json.loads(roads.load(tools, [*arguments, *measure.arguments], cpus))
@@ -67,12 +78,13 @@ def _once(tools: Tools, arm: Arm, measure: Measure, scale: float, cpus: Sequence
 
 def latencies(tools: Tools, arms: Sequence[Arm], rounds: int, seconds: float) -> Outcomes:
     """A fixed rate through all arms at once, their requests in turn, so that each pause of the broker meets all."""
-    _say(f"Real Kafka: Produce 1 KiB, {measures.LATENCY_RATE}/s through each arm")
+    _say(f"Real Kafka: Produce 1 KiB, {measures.LATENCY_RATE}/s through each arm ", end="")
+    place(arms, None, measures.KAFKA)
     found: dict[str, list[dict[str, float]]] = {}
     for turn in range(rounds):
         shift = turn % len(arms)
         order = [*arms[shift:], *arms[:shift]]
-        text = roads.load(tools, ["rate", "--address", ",".join(arm.address("kafka") for arm in order),
+        text = roads.load(tools, ["rate", "--address", ",".join(arm.address for arm in order),
                                   "--seconds", str(seconds), "--rate", str(measures.LATENCY_RATE),
                                   *measures.LATENCY_ARGUMENTS])
         for arm, outcome in zip(order, json.loads(text), strict=True):
@@ -84,12 +96,12 @@ def latencies(tools: Tools, arms: Sequence[Arm], rounds: int, seconds: float) ->
 
 def memory(tools: Tools, folder: Path, names: Sequence[str], connections: int) -> dict[str, Any]:
     """Resident memory of fresh Envoys before, with, and after many connections, with one worker and with two."""
-    _say(f"Memory with {connections} connections")
+    _say(f"Memory with {connections} connections ", end="")
     found: dict[str, Any] = {}
     for workers in (1, 2):
         for name in names:
-            with roads.stand_in(tools) as port, \
-                    roads.envoys(folder / f"memory-{workers}", tools, [name], {"stand-in": port}, workers) as made:
+            with roads.stand_in(tools) as broker, \
+                    roads.envoys(folder / f"memory-{workers}", tools, [name], broker.port, workers) as made:
                 found.setdefault(name, {})[str(workers)] = _held(tools, made[0], connections)
             _say(".", end="")
     _say("")
@@ -99,7 +111,7 @@ def memory(tools: Tools, folder: Path, names: Sequence[str], connections: int) -
 def _held(tools: Tools, arm: Arm, connections: int) -> dict[str, float]:
     if not arm.envoy:
         raise Failed("memory is measured of Envoys")
-    hold = ["hold", "--address", arm.address("stand-in"), "--topic", "held"]
+    hold = ["hold", "--address", arm.address, "--topic", "held"]
     # What is made once, at the first connections of each worker, is not a connection's cost.
     roads.load(tools, ["connect", *hold[1:], "--count", "50", "--seconds", "10"])
     before = arm.envoy.memory_kib()[0]
@@ -134,6 +146,5 @@ def allow_files(count: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
 
 
-def _say(text: str, really: bool = True, end: str = "\n") -> None:
-    if really:
-        print(text, end=end, file=sys.stderr, flush=True)
+def _say(text: str, end: str = "\n") -> None:
+    print(text, end=end, file=sys.stderr, flush=True)

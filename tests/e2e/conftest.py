@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lab import Kafka, Listener, end_on_signals, paths, run_folder
+from lab import Kafka, Listener, end_on_signals, free_port, paths, run_folder
 from oracle import Oracle
 from stage import Route, Stage, stage
 
-# Users of the SASL listener: alice may do everything with topics that begin with "open", mallory nothing at all.
+# Users of the SASL listener; none may do anything until a test makes an ACL.
 USERS = {"alice": "alice-secret", "mallory": "mallory-secret"}
 
 # Routes of Kafka 4. The first two belong to the shared Envoy, the others each to one test's own.
 SHARED = ("MAIN", "SASL")
-OWN = ("LEFT", "RIGHT", "UPDATED", "WORKERS")
+OWN = ("LEFT", "RIGHT", "UPDATED", "REPLACED", "REFUSING", "WORKERS")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -49,6 +48,7 @@ def kafka(folder: Path, routes: dict[str, Route]) -> Iterator[Kafka]:
     """Kafka 4 with a listener for each route, advertised at the route's own port."""
     listeners = [Listener(name, [route.port], "SCRAM-SHA-256" if name == "SASL" else None)
                  for name, route in routes.items()]
+    listeners.append(Listener("EXAMPLE", [free_port()]))
     properties = {"message.max.bytes": str(12 << 20), "socket.request.max.bytes": str(32 << 20)}
     with Kafka(folder / "kafka", listeners=listeners, users=USERS, acls=True, properties=properties) as made:
         yield made
@@ -57,7 +57,7 @@ def kafka(folder: Path, routes: dict[str, Route]) -> Iterator[Kafka]:
 @pytest.fixture(scope="session")
 def main_stage(folder: Path, kafka: Kafka, routes: dict[str, Route], oracle: Oracle) -> Iterator[Stage]:
     """The Envoy that most tests share: the routes MAIN and SASL, concurrency 2, default configuration."""
-    with stage(folder / "main", kafka, [routes[name] for name in SHARED], oracle) as made:
+    with stage(folder / "main", [routes[name] for name in SHARED], kafka, oracle) as made:
         yield made
 
 
@@ -70,6 +70,5 @@ def either(request: pytest.FixtureRequest, folder: Path, oracle: Oracle) -> Iter
     route = Route("MAIN")
     own = folder / "previous"
     with Kafka(own / "kafka", version=request.param, listeners=[Listener("MAIN", [route.port])]) as previous:
-        with stage(own / "envoy", previous, [route], oracle) as made:
+        with stage(own / "envoy", [route], previous, oracle) as made:
             yield made
-    shutil.rmtree(own / "kafka", ignore_errors=True)

@@ -31,21 +31,21 @@ class Oracle:
         source = Path(__file__).with_name("Oracle.java")
         subprocess.run(["javac", "-nowarn", "-cp", classpath, "-d", str(self._folder), str(source)], check=True,
                        capture_output=True)
-        # Its stdin is ours: it ends with us.
-        self._process = subprocess.Popen(
-            ["java", "-Xmx512m", "-XX:+UseSerialGC", "-cp", f"{self._folder}{os.pathsep}{classpath}", "Oracle"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=(self._folder / "oracle.log").open("w"), text=True)
+        command = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-cp", f"{self._folder}{os.pathsep}{classpath}", "Oracle"]
+        with (self._folder / "oracle.log").open("w") as log:
+            # Its stdin is ours: it ends with us.
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+                                             text=True)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None,
                  trace: TracebackType | None) -> None:
-        if self._process and self._process.stdin:
-            self._process.stdin.close()
+        if self._process:
             try:
-                self._process.wait(10)
+                self._process.communicate(timeout=10)
             except subprocess.TimeoutExpired:
                 self._process.kill()
-                self._process.wait()
+                self._process.communicate()
 
     def decode(self, exchanges: Iterable[Exchange]) -> tuple[list[Json], list[Json]]:
         """The requests and the responses as Kafka reads them, in the order given."""

@@ -9,8 +9,7 @@ ways; and the filter's metrics are what an independent count of those bytes says
 from __future__ import annotations
 
 import contextlib
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,11 +41,12 @@ class Route:
     def cluster(self) -> proxy.Json:
         return proxy.cluster(self.cluster_name, self.back_port)
 
-    def listener(self, stage_folder: Path, configuration: proxy.Json | str | None = None, **further) -> proxy.Json:
+    def listener(self, folder: Path, configuration: proxy.Json | str | None, balance: bool = False,
+                 vm_id: str = "kafka_filter") -> proxy.Json:
         """The Envoy listener of this route, with the filter configured as given."""
         return proxy.listener(self.name, self.envoy_port, self.cluster_name,
-                              filters=[proxy.wasm_filter(configuration)],
-                              access_log=stage_folder / "envoy.access.jsonl", **further)
+                              filters=[proxy.wasm_filter(configuration, vm_id=vm_id)],
+                              access_log=folder / "envoy.access.jsonl", balance=balance)
 
     @contextlib.contextmanager
     def recorded(self, target_port: int) -> Iterator[None]:
@@ -75,9 +75,9 @@ class Seen:
 class Stage:
     """One Envoy with the routes that lead through it."""
 
-    def __init__(self, envoy: Envoy, kafka: Kafka, folder: Path, routes: Sequence[Route], oracle: Oracle) -> None:
+    def __init__(self, envoy: Envoy, kafka: Kafka | None, folder: Path, routes: Sequence[Route], oracle: Oracle) -> None:
         self.envoy = envoy
-        self.kafka = kafka
+        self._kafka = kafka
         self.folder = folder
         self.routes = {route.name: route for route in routes}
         self._oracle = oracle
@@ -88,6 +88,17 @@ class Stage:
     def bootstrap(self) -> str:
         """Where clients of the first route connect to."""
         return next(iter(self.routes.values())).bootstrap
+
+    @property
+    def kafka(self) -> Kafka:
+        assert self._kafka, "this stage has no Kafka behind it"
+        return self._kafka
+
+    def update(self, version: str, configuration: proxy.Json | str | None, vm_id: str = "kafka_filter") -> None:
+        """Replaces the listener of the only route in the watched file; Envoy takes note by itself, somewhat later."""
+        (route,) = self.routes.values()
+        proxy.write_lds(self.folder / "lds" / "listeners.json",
+                        [route.listener(self.folder, configuration, vm_id=vm_id)], version)
 
     @contextlib.contextmanager
     def watch(self, exact: bool = True, labels: dict[str, str] | None = None,
@@ -106,7 +117,7 @@ class Stage:
         seen.stats = self.envoy.quiet_stats() - before
         for name, route in self.routes.items():
             seen.connections += self._pair(route, marks[name], earlier_entries)
-        self._assert_transparent(seen)
+        self.assert_transparent(seen)
         if exact:
             self.assert_exact(seen, labels or {})
         self.assert_quiet(allowed_log)
@@ -151,7 +162,9 @@ class Stage:
         assert not missing, f"connections from ports {missing} never reached the broker's side"
         return [(front, backs[upstream[port]]) for port, front in fronts.items()]
 
-    def _assert_transparent(self, seen: Seen) -> None:
+    @staticmethod
+    def assert_transparent(seen: Seen) -> None:
+        """Law one: what entered Envoy left it, for each connection and both ways."""
         for front, back in seen.connections:
             for way in ("requests", "responses"):
                 before, after = getattr(front, way), getattr(back, way)
@@ -162,36 +175,27 @@ class Stage:
 
 
 @contextlib.contextmanager
-def stage(folder: Path, kafka: Kafka, routes: Sequence[Route], oracle: Oracle,
-          configuration: proxy.Json | str | None = None, balance: bool = False) -> Iterator[Stage]:
-    """Recorders and an Envoy over the given routes to the Kafka's listeners of the same names."""
+def stage(folder: Path, routes: Sequence[Route], target: Kafka | Mapping[str, int], oracle: Oracle,
+          configurations: Mapping[str, proxy.Json | str | None] | None = None, balance: bool = False,
+          lds: bool = False, drain_seconds: int = 1) -> Iterator[Stage]:
+    """Recorders and an Envoy over the given routes, each to the target's listener (or port) of its name.
+
+    `configurations` holds the filter's configuration by route. With `lds` the listeners come from a watched file and
+    can be replaced, see `Stage.update`.
+    """
     with contextlib.ExitStack() as stack:
         for route in routes:
-            stack.enter_context(route.recorded(kafka.port(route.name)))
+            port = target.port(route.name) if isinstance(target, Kafka) else target[route.name]
+            stack.enter_context(route.recorded(port))
         folder.mkdir(parents=True)
-        listeners = [route.listener(folder, configuration, balance=balance) for route in routes]
-        config = proxy.bootstrap(listeners, [route.cluster() for route in routes])
-        envoy = stack.enter_context(Envoy(folder, config, overlays=[paths.STATS_TAGS]))
-        made = Stage(envoy, kafka, folder, routes, oracle)
+        listeners = [route.listener(folder, (configurations or {}).get(route.name), balance) for route in routes]
+        config = proxy.bootstrap(listeners, [route.cluster() for route in routes],
+                                 lds=folder / "lds" / "listeners.json" if lds else None)
+        envoy = stack.enter_context(Envoy(folder, config, overlays=[paths.STATS_TAGS], drain_seconds=drain_seconds))
+        made = Stage(envoy, target if isinstance(target, Kafka) else None, folder, routes, oracle)
         made.assert_quiet()
         yield made
         made.assert_quiet()
-
-
-def eventually(what: str, probe, timeout: float = 20.0):
-    """The first true thing that `probe` returns; errors of the probe count as not yet."""
-    deadline = time.monotonic() + timeout
-    while True:
-        try:
-            found = probe()
-        except Exception as error:  # noqa: BLE001: whatever a client library raises while things start
-            found, last = None, error
-        else:
-            last = None
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"waited {timeout:.0f} s for {what}; last error: {last!r}"
-        time.sleep(0.05)
 
 
 def _port(address: str) -> int:

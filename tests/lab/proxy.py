@@ -30,11 +30,13 @@ class Envoy:
 
     `config` is a bootstrap as a dict, or the path of a YAML or JSON file (`substitutions` then replaces texts in it,
     each of which must occur: for ports written into an example). `overlays` are YAML files merged over it, such as
-    envoy/stats-tags.yaml.
+    envoy/stats-tags.yaml. Relative paths in a configuration start at the repository. Connections of a listener that was
+    replaced are closed after `drain_seconds`.
     """
 
     def __init__(self, folder: Path, config: Json | Path, overlays: Sequence[Path] = (), concurrency: int = 2,
-                 substitutions: Mapping[str, str] | None = None, log_level: str = "info", name: str = "envoy") -> None:
+                 substitutions: Mapping[str, str] | None = None, log_level: str = "info", name: str = "envoy",
+                 drain_seconds: int = 1) -> None:
         self.folder = folder
         self.name = name
         self.admin_port = free_port()
@@ -45,6 +47,7 @@ class Envoy:
         self._concurrency = concurrency
         self._substitutions = substitutions or {}
         self._log_level = log_level
+        self._drain_seconds = drain_seconds
         self._child: Child | None = None
 
     def __enter__(self) -> Envoy:
@@ -57,12 +60,13 @@ class Envoy:
 
     def start(self, timeout: float = 60.0) -> None:
         """Returns once every worker's listeners accept. Raises Failed with the log when Envoy refuses to start."""
-        self._child = Child(self.name, self._command(), self.folder / f"{self.name}.out")
+        self._child = Child(self.name, self._command(), self.folder / f"{self.name}.out", cwd=paths.REPOSITORY)
         try:
             wait_until(f"{self.name} to be ready", self._is_ready, timeout, self._child)
         except Failed as failed:
             self.stop()
-            raise Failed(f"{failed}\n-- {self.log}\n{_tail(self.log)}") from None
+            severe = [line for line in self.log_lines() if _SEVERE.match(line)]
+            raise Failed("\n    ".join([str(failed), f"-- warnings and errors in {self.log}", *severe[-10:]])) from None
         except BaseException:
             self.stop()
             raise
@@ -137,7 +141,7 @@ class Envoy:
             paths.envoy_binary(), "-c", self._written_config(), "--config-yaml", self._overlay(),
             "--use-dynamic-base-id", "--concurrency", str(self._concurrency), "--log-path", self.log,
             "--log-level", self._log_level, "--file-flush-interval-msec", "100",
-            "--drain-time-s", "1", "--parent-shutdown-time-s", "2"]
+            "--drain-time-s", str(self._drain_seconds), "--parent-shutdown-time-s", str(self._drain_seconds + 1)]
         return command
 
     def _written_config(self) -> Path:
@@ -242,10 +246,6 @@ def _json_access_log(path: Path) -> Json:
 
 def _zero(stats: Stats, gauge: str) -> Stats | None:
     return stats if stats.total(gauge) == 0 else None
-
-
-def _tail(log: Path, lines: int = 25) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else "(no log)"
 
 
 # Envoy's own warnings in a healthy run: (pattern, reason).

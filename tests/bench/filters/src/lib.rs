@@ -58,7 +58,8 @@ struct Stream {
 
 impl Stream {
     fn keep(&mut self, bytes: Option<Vec<u8>>) {
-        self.copied = self.copied.saturating_add(std::hint::black_box(bytes).map_or(0, |b| b.len()));
+        self.copied =
+            self.copied.saturating_add(std::hint::black_box(bytes).map_or(0, |b| b.len()));
     }
 }
 

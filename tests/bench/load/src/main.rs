@@ -114,7 +114,8 @@ impl Options {
     /// At least one address.
     fn addresses(&self) -> Result<Vec<SocketAddr>, String> {
         let text = self.0.get("address").ok_or("--address is missing")?;
-        let parsed = text.split(',').map(|one| one.parse().map_err(|_| format!("no address: {one}")));
+        let parsed =
+            text.split(',').map(|one| one.parse().map_err(|_| format!("no address: {one}")));
         parsed.collect()
     }
 
@@ -123,7 +124,8 @@ impl Options {
     }
 
     fn optional<T: FromStr>(&self, name: &str) -> Result<Option<T>, String> {
-        let parse = |text: &String| text.parse().map_err(|_| format!("--{name} cannot be {text:?}"));
+        let parse =
+            |text: &String| text.parse().map_err(|_| format!("--{name} cannot be {text:?}"));
         self.0.get(name).map(parse).transpose()
     }
 }

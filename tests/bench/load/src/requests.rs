@@ -141,7 +141,9 @@ fn partition(input: &mut Reader<'_>) -> Result<i16> {
     input.string()?;
     let partitions = input.count()?;
     if (topics, partitions) != (Some(1), Some(1)) {
-        return Err(wrong(format!("{topics:?} topics with {partitions:?} partitions, not one of one")));
+        return Err(wrong(format!(
+            "{topics:?} topics with {partitions:?} partitions, not one of one"
+        )));
     }
     input.i32()?;
     input.i16()

@@ -195,7 +195,10 @@ mod tests {
             let mut writer = Writer::new(flexible);
             writer.string("topic").no_string().count(300).no_array().end();
             let frame = writer.frame();
-            assert_eq!(u32::from_be_bytes([frame[0], frame[1], frame[2], frame[3]]) as usize, frame.len() - 4);
+            assert_eq!(
+                u32::from_be_bytes([frame[0], frame[1], frame[2], frame[3]]) as usize,
+                frame.len() - 4
+            );
             let mut reader = Reader::new(&frame[4..], flexible);
             assert_eq!(reader.string().expect("a string"), Some("topic"));
             assert_eq!(reader.string().expect("a null"), None);

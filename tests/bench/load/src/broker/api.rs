@@ -227,7 +227,12 @@ fn fetched(
     size
 }
 
-fn list_offsets(node: &Node, version: i16, input: &mut Reader<'_>, reply: &mut Writer) -> Result<()> {
+fn list_offsets(
+    node: &Node,
+    version: i16,
+    input: &mut Reader<'_>,
+    reply: &mut Writer,
+) -> Result<()> {
     input.i32()?;
     if version >= 2 {
         input.i8()?;

@@ -1,0 +1,163 @@
+"""Configuration in a running Envoy: two side by side, updates under load, and ones that are refused."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from clients import consume, new_topic, payloads, produce
+from confluent_kafka import Producer
+from lab import Envoy, Failed, Kafka, proxy, wait_until
+from oracle import Oracle
+from stage import Route, Stage, stage
+
+# What Envoy itself says when it refuses a listener, which these tests ask for.
+REFUSED = ((r"gRPC config|Unable to create Wasm plugin|Error adding/updating listener|Wasm|wasm log",
+            "a listener with a bad configuration is refused, loudly"),)
+
+
+def test_two_configurations_do_not_mix(folder: Path, kafka: Kafka, routes: dict[str, Route], oracle: Oracle) -> None:
+    both = [routes["LEFT"], routes["RIGHT"]]
+    configurations = {"LEFT": {"reporter": "source"}, "RIGHT": {"reporter": "destination"}}
+    left, right = new_topic(kafka, "left"), new_topic(kafka, "right")
+    with stage(folder / "two", both, kafka, oracle, configurations) as made, made.watch() as seen:
+        jobs = [threading.Thread(target=produce, args=(route.bootstrap, topic, payloads(count, 100)))
+                for route, topic, count in ((both[0], left, 30), (both[1], right, 50))]
+        for job in jobs:
+            job.start()
+        for job in jobs:
+            job.join()
+    seen.metric("topic_produced_records_total").label(topic=left, reporter="source").value(30)
+    seen.metric("topic_produced_records_total").label(topic=right, reporter="destination").value(50)
+    seen.metric("topic_produced_records_total").label(topic=left, reporter="destination").absent()
+    seen.metric("topic_produced_records_total").label(topic=right, reporter="source").absent()
+    for reporter, front_count in (("source", 0), ("destination", 1)):
+        expected = sum(1 for front, _ in seen.connections if front in both[front_count].front.since(0))
+        seen.metric("connections_opened_total").label(reporter=reporter).value(expected)
+        seen.metric("connections_closed_total").label(reporter=reporter).value(expected)
+
+
+def test_update_under_load_loses_no_byte(folder: Path, kafka: Kafka, routes: dict[str, Route],
+                                         oracle: Oracle) -> None:
+    """Connections live through updates of the configuration, and of the VM, with their old filter."""
+    topic = new_topic(kafka, "updated")
+    with stage(folder / "updated", [routes["UPDATED"]], kafka, oracle, lds=True, drain_seconds=600) as made:
+        with made.watch() as seen, _load(made, topic) as sent:
+            _updated(made, "2", {"reporter": "source"})
+            produce(made.bootstrap, topic, payloads(20, 100))
+            _updated(made, "3", {"reporter": "destination"}, vm_id="kafka_filter_next")
+            produce(made.bootstrap, topic, payloads(30, 100))
+    assert sent.delivered > 100
+    seen.metric("topic_produced_records_total").label(topic=topic, reporter="proxy").value(sent.delivered)
+    seen.metric("topic_produced_records_total").label(topic=topic, reporter="source").value(20)
+    seen.metric("topic_produced_records_total").label(topic=topic, reporter="destination").value(30)
+
+
+def test_replaced_listener_gives_back_its_gauges(folder: Path, kafka: Kafka, routes: dict[str, Route],
+                                                 oracle: Oracle) -> None:
+    """Envoy closes the old listener's connections when its drain time is over; clients come back, nothing is lost."""
+    topic = new_topic(kafka, "replaced")
+    with stage(folder / "replaced", [routes["REPLACED"]], kafka, oracle, lds=True, drain_seconds=1) as made:
+        with _load(made, topic) as sent:
+            before = made.envoy.stats().total("kafka_filter_connections_closed_total")
+            _updated(made, "2", {"reporter": "source"}, vm_id="kafka_filter_next")
+            wait_until("the old connections to be closed", lambda: made.envoy.stats().total(
+                "kafka_filter_connections_closed_total") > before, 20)
+        received = consume(made.bootstrap, [topic], sent.delivered)
+        assert len(set(received)) == len(received) == sent.delivered
+        stats = made.envoy.quiet_stats()
+        assert stats.total("kafka_filter_requests_in_flight") == 0
+        opened = stats.by("kafka_filter_connections_opened_total", "reporter")
+        assert opened == stats.by("kafka_filter_connections_closed_total", "reporter")
+        assert opened[("source",)] >= 1
+
+
+@pytest.mark.parametrize(("configuration", "named"), [
+    ({"nonsense": 1}, "nonsense"),
+    ({"limits": {"in_flight_max": -1}}, "limits.in_flight_max"),
+    ("{not json", "not JSON"),
+])
+def test_bad_configuration_is_refused(refusing: Stage, configuration: proxy.Json | str, named: str) -> None:
+    """The listener stays as it was, serves and counts; the log says where the mistake is."""
+    made, topic = refusing, new_topic(refusing.kafka, "refused")
+    rejected = made.envoy.counter("listener_manager.lds.update_rejected")
+    with made.watch(allowed_log=REFUSED) as seen:
+        made.update(f"bad-{named}", configuration)
+        wait_until("Envoy to refuse the update",
+                   lambda: made.envoy.counter("listener_manager.lds.update_rejected") > rejected)
+        produce(made.bootstrap, topic, payloads(25, 100))
+    seen.metric("topic_produced_records_total").label(topic=topic, reporter="proxy").value(25)
+    assert any(named in line for line in made.envoy.log_lines()), f"the log does not name {named}"
+
+
+def test_a_good_configuration_after_bad_ones(refusing: Stage) -> None:
+    topic = new_topic(refusing.kafka, "accepted")
+    with refusing.watch() as seen:
+        _updated(refusing, "good", {"reporter": "source"})
+        produce(refusing.bootstrap, topic, payloads(25, 100))
+    seen.metric("topic_produced_records_total").label(topic=topic, reporter="source").value(25)
+
+
+def test_envoy_does_not_start_with_a_bad_configuration(folder: Path) -> None:
+    route = Route("BAD")
+    config = proxy.bootstrap([route.listener(folder, {"labels": {"topic": {"values_max": "many"}}})], [route.cluster()])
+    with pytest.raises(Failed, match=r"labels\.topic\.values_max"), Envoy(folder / "bad", config):
+        pass
+
+
+@pytest.fixture(scope="module")
+def refusing(folder: Path, kafka: Kafka, routes: dict[str, Route], oracle: Oracle) -> Iterator[Stage]:
+    with stage(folder / "refusing", [routes["REFUSING"]], kafka, oracle, lds=True, drain_seconds=600) as made:
+        yield made
+
+
+class _Sent:
+    delivered = 0
+
+
+@contextlib.contextmanager
+def _load(made: Stage, topic: str) -> Iterator[_Sent]:
+    """A producer that sends all the time, exactly once, until the block ends; then everything is delivered."""
+    sent, failures, over = _Sent(), [], threading.Event()
+    producer = Producer({"bootstrap.servers": made.bootstrap, "enable.idempotence": True, "linger.ms": 1,
+                         "retry.backoff.ms": 50, "reconnect.backoff.ms": 50})
+
+    def report(error: object, _: object) -> None:
+        if error:
+            failures.append(error)
+        else:
+            sent.delivered += 1
+
+    def send() -> None:
+        number = 0
+        while not over.is_set():
+            producer.produce(topic, b"%010d" % number + bytes(500), on_delivery=report)
+            number += 1
+            producer.poll(0.002)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        wait_until("the load to flow", lambda: sent.delivered > 50, 20)
+        yield sent
+        reached = sent.delivered
+        wait_until("the load to flow on", lambda: sent.delivered > reached + 50, 20)
+    finally:
+        over.set()
+        sender.join()
+        left = producer.flush(30)
+        producer.close()
+    assert (left, failures) == (0, [])
+
+
+def _updated(made: Stage, version: str, configuration: proxy.Json, vm_id: str = "kafka_filter") -> None:
+    """Writes a new listener and waits until Envoy serves it."""
+    updates = made.envoy.counter("listener_manager.lds.update_success")
+    made.update(version, configuration, vm_id)
+    wait_until("Envoy to take the update",
+               lambda: made.envoy.counter("listener_manager.lds.update_success") > updates)
+    wait_until("the new listener to be active",
+               lambda: made.envoy.stats().total("envoy_listener_manager_total_listeners_warming") == 0)

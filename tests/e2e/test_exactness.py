@@ -1,0 +1,140 @@
+"""Counts compared with what clients and brokers count themselves, and sums that must agree."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+from clients import consume, new_topic, payloads, produce
+from confluent_kafka import Consumer, Producer, TopicPartition
+from raw import api_versions, connect, metadata, receive, reset
+from stage import Seen, Stage
+
+
+def test_librdkafka_counts_the_same_requests_and_bytes(main_stage: Stage) -> None:
+    """librdkafka's own statistics: requests sent, responses received, and their bytes."""
+    topic = new_topic(main_stage.kafka, "own-count")
+    last: dict = {}
+    with main_stage.watch() as seen:
+        producer = Producer({"bootstrap.servers": main_stage.bootstrap, "statistics.interval.ms": 200,
+                             "stats_cb": lambda text: last.update(json.loads(text))})
+        for value in payloads(2000, 300):
+            producer.produce(topic, value)
+            producer.poll(0)
+        assert producer.flush(30) == 0
+        last.clear()
+        while not last:
+            producer.poll(0.1)
+        producer.close()
+    brokers = last["brokers"].values()
+    for metric, field in (("requests_total", "tx"), ("responses_total", "rx"),
+                          ("request_bytes_total", "txbytes"), ("response_bytes_total", "rxbytes")):
+        seen.metric(metric).value(sum(broker[field] for broker in brokers))
+    seen.metric("topic_produced_records_total").label(topic=topic).value(last["txmsgs"])
+
+
+def test_the_broker_holds_as_many_records(main_stage: Stage) -> None:
+    """The log's end offsets, read past Envoy, after producing with several clients at once."""
+    topic = new_topic(main_stage.kafka, "offsets", partitions=3)
+    with main_stage.watch() as seen:
+        _together([lambda acks=acks, codec=codec: produce(main_stage.bootstrap, topic, payloads(1500, 200), acks=acks,
+                                                          compression_type=codec)
+                   for acks, codec in (("1", "none"), ("all", "lz4"), ("all", "zstd"))])
+    reader = Consumer({"bootstrap.servers": main_stage.kafka.bootstrap, "group.id": "offsets"})
+    held = sum(reader.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1] for p in range(3))
+    reader.close()
+    assert held == 4500
+    seen.metric("topic_produced_records_total").label(topic=topic).value(held)
+
+
+def test_eight_megabytes_in_one_message(main_stage: Stage) -> None:
+    topic = new_topic(main_stage.kafka, "large", **{"max.message.bytes": str(10 << 20)})
+    value = bytes(range(256)) * (8 << 12)
+    limits = {"message_max_bytes": 10 << 20}
+    with main_stage.watch() as seen:
+        produce(main_stage.bootstrap, topic, [value], **limits)
+        received = consume(main_stage.bootstrap, [topic], 1, fetch_message_max_bytes=10 << 20,
+                           receive_message_max_bytes=64 << 20, fetch_max_bytes=10 << 20, **limits)
+    assert received == [value]
+    seen.metric("topic_produced_records_total").label(topic=topic).value(1)
+    seen.metric("topic_produced_bytes_total").label(topic=topic).at_least(8 << 20)
+    seen.metric("topic_fetched_bytes_total").label(topic=topic).at_least(8 << 20)
+
+
+def test_two_hundred_short_connections(main_stage: Stage) -> None:
+    """Also ones that say nothing, that leave before the answer, and that end with a reset."""
+    with main_stage.watch() as seen:
+        for number in range(200):
+            connection = connect(main_stage.bootstrap)
+            if number % 4 != 3:
+                connection.sendall(api_versions(number))
+                receive(connection)
+            if number % 4 == 2:
+                reset(connection)
+            connection.close()
+    seen.metric("connections_opened_total").value(200)
+    seen.metric("connections_closed_total").value(200)
+    seen.metric("requests_total").label(request="ApiVersions", api_version="0").value(150)
+    _assert_sums(seen)
+
+
+def test_leaving_with_requests_unanswered(main_stage: Stage) -> None:
+    """Whatever the race between the answer and the end: the sums agree and the gauges return to zero."""
+    topic = new_topic(main_stage.kafka, "leaving")
+    with main_stage.watch() as seen:
+        for number in range(40):
+            connection = connect(main_stage.bootstrap)
+            connection.sendall(b"".join(metadata(at, [topic]) for at in range(20)))
+            reset(connection) if number % 2 else connection.close()
+    seen.metric("connections_opened_total").value(40)
+    _assert_sums(seen)
+
+
+def test_mixed_load_from_many_threads(main_stage: Stage) -> None:
+    topics = [new_topic(main_stage.kafka, "load", partitions=2) for _ in range(3)]
+    values = payloads(3000, 250)
+
+    def work(topic: str, codec: str) -> None:
+        produce(main_stage.bootstrap, topic, values, compression_type=codec)
+        assert len(consume(main_stage.bootstrap, [topic], len(values))) == len(values)
+
+    with main_stage.watch() as seen:
+        _together([lambda topic=topic, codec=codec: work(topic, codec)
+                   for topic, codec in zip(topics, ("none", "gzip", "zstd"), strict=True)])
+    for topic in topics:
+        seen.metric("topic_produced_records_total").label(topic=topic).value(len(values))
+        seen.metric("topic_fetched_records_total").label(topic=topic).value(len(values))
+    _assert_sums(seen)
+
+
+def test_build_info_is_one(main_stage: Stage) -> None:
+    labels, value = next(main_stage.envoy.stats().series("kafka_filter_build_info"))
+    assert value == 1
+    assert labels["kafka_release"] and labels["filter_release"]
+
+
+def _assert_sums(seen: Seen) -> None:
+    """Every request is answered, unacknowledged by design, or no longer awaited: nothing else, nothing twice."""
+    total = {name: seen.stats.total(f"kafka_filter_{name}")
+             for name in ("requests_total", "responses_total", "unacknowledged_requests_total", "in_flight_evicted_total")}
+    asked = total.pop("requests_total")
+    assert asked == sum(total.values()), f"{asked:g} requests, but {total}"
+
+
+def _together(jobs: list) -> None:
+    """Runs the jobs at once; the first failure is the test's."""
+    failures: list[BaseException] = []
+
+    def run(job) -> None:
+        try:
+            job()
+        except BaseException as failure:  # noqa: BLE001: told to the test's own thread
+            failures.append(failure)
+
+    threads = [threading.Thread(target=run, args=(job,)) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
