@@ -56,7 +56,7 @@ fn run(arguments: &Arguments) -> Result<String, Error> {
         arguments.messages.iter().map(|folder| Release::read(folder)).collect::<Result<_, _>>()?;
     let names: Vec<&str> = releases.iter().map(|release| release.name.as_str()).collect();
     let apis = union::unite(&releases)?;
-    let files = emit::files(&apis, &names)?;
+    let files = emit::files(&apis, &names, &union::changes(&releases)?)?;
     let mut layouts = 0_usize;
     for api in &apis {
         layouts = layouts.saturating_add(api.request.valid.iter().count());

@@ -109,6 +109,29 @@ pub(crate) fn unite(releases: &[Release]) -> Result<Vec<Api>, Error> {
     Ok(apis)
 }
 
+/// Versions of messages that an older release lays out otherwise than the newest one that has them,
+/// a line for each: Kafka changes a version that it has not yet declared stable.
+///
+/// # Errors
+/// When a definition contradicts itself.
+pub(crate) fn changes(releases: &[Release]) -> Result<Vec<String>, Error> {
+    let mut lines = Vec::new();
+    for (index, older) in releases.iter().enumerate() {
+        for (key, definition) in &older.definitions {
+            let newer = releases.iter().take(index).filter_map(|newer| newer.definitions.get(key));
+            let mut changed = VersionSet::EMPTY;
+            for newer in newer {
+                changed = changed.union(verify::differing(newer, definition)?);
+            }
+            if !changed.is_empty() {
+                lines
+                    .push(format!("{} version {changed} of Kafka {}", definition.name, older.name));
+            }
+        }
+    }
+    Ok(lines)
+}
+
 fn api(releases: &[Release], key: u8, request: Table, response: Table) -> Result<Api, Error> {
     let refuse = |problem: String| Err(Error::new(&request.name, problem));
     if request.valid != response.valid || request.flexible != response.flexible {

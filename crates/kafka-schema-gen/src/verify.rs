@@ -46,6 +46,31 @@ pub(crate) fn verify(
     Ok(())
 }
 
+/// Versions that both definitions have and lay out differently; other names are no difference.
+///
+/// # Errors
+/// When a definition contradicts itself.
+pub(crate) fn differing(newer: &Definition, older: &Definition) -> Result<VersionSet, Error> {
+    let mut differing = VersionSet::EMPTY;
+    for version in newer.valid.intersect(older.valid).iter() {
+        let mut layouts =
+            [defined(newer, &newer.fields, version)?, defined(older, &older.fields, version)?];
+        layouts.iter_mut().for_each(|layout| without_names(layout));
+        let flexible = [newer, older].map(|definition| definition.flexible.contains(version));
+        if layouts[0] != layouts[1] || flexible[0] != flexible[1] {
+            differing = differing.union(VersionSet::of(version));
+        }
+    }
+    Ok(differing)
+}
+
+fn without_names(layout: &mut [Sent]) {
+    for sent in layout {
+        sent.name.clear();
+        without_names(&mut sent.inside);
+    }
+}
+
 /// What the definition sends in a version.
 pub(crate) fn defined(
     definition: &Definition,

@@ -1,4 +1,4 @@
-use super::{Release, table, unite};
+use super::{Release, changes, table, unite};
 use crate::definition::Direction;
 use crate::emit;
 use crate::lower::{Entry, Table};
@@ -105,6 +105,16 @@ fn a_tag_may_hold_for_some_versions_of_a_field() {
 }
 
 #[test]
+fn a_changed_layout_of_the_same_version_is_told() {
+    let a = r#"{"name": "A", "type": "int8", "versions": "0+"}"#;
+    let b = r#"{"name": "B", "type": "int8", "versions": "0+"}"#;
+    let more = r#"{"name": "C", "type": "int8", "versions": "1+"}"#;
+    let new = release("2.0", "0-2", "none", &format!("{a}, {more}"));
+    let old = release("1.0", "0-1", "none", b);
+    assert_eq!(changes(&[new, old]).unwrap(), ["XRequest version 1 of Kafka 1.0"]);
+}
+
+#[test]
 fn contradictions_are_refused_with_their_place() {
     let cases = [
         (
@@ -165,7 +175,7 @@ fn emitted_ranges_are_open_at_the_newest_version_only() {
     let response = Table { direction: Direction::Response, ..request.clone() };
     let refused = crate::versions::VersionSet::range(0, 1);
     let api = super::Api { key: 1, name: "TwoWords".to_owned(), request, response, refused };
-    let files = emit::files(&[api], &["1.0"]).unwrap();
+    let files = emit::files(&[api], &["1.0"], &[]).unwrap();
     let file = files.iter().find(|file| file.path == "generated/two_words.rs").unwrap();
     for line in [
         "    refused: only(0, 1),",
