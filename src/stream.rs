@@ -1,0 +1,76 @@
+//! One connection: hands its bytes to the core as they pass.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use kafka_filter::{Connection, Filter};
+use proxy_wasm::traits::{Context, StreamContext};
+use proxy_wasm::types::Action;
+
+use crate::host::{self, Buffer, EnvoyHost};
+
+/// A stream context.
+pub(crate) struct Stream {
+    filter: Option<Rc<RefCell<Filter>>>,
+    connection: Option<Connection>,
+}
+
+impl Stream {
+    pub(crate) fn new(filter: Option<Rc<RefCell<Filter>>>) -> Self {
+        Self { filter, connection: None }
+    }
+
+    /// Runs on the connection and its filter; does nothing where one of them is not there.
+    fn with(&mut self, run: impl FnOnce(&mut Connection, &mut Filter)) {
+        let (Some(filter), Some(connection)) = (&self.filter, &mut self.connection) else {
+            return;
+        };
+        // Envoy calls one stream at a time, so the filter is free; if not, a callback goes unseen.
+        if let Ok(mut filter) = filter.try_borrow_mut() {
+            run(connection, &mut filter);
+        }
+    }
+}
+
+impl Context for Stream {}
+
+impl StreamContext for Stream {
+    fn on_new_connection(&mut self) -> Action {
+        if let Some(filter) = &self.filter
+            && let Ok(mut filter) = filter.try_borrow_mut()
+        {
+            let direction = host::listener_direction();
+            self.connection = Some(Connection::open(&mut filter, &mut EnvoyHost, direction));
+        }
+        Action::Continue
+    }
+
+    fn on_downstream_data(&mut self, size: usize, _end_of_stream: bool) -> Action {
+        self.with(|connection, filter| {
+            if connection.is_watched() {
+                let mut bytes = Buffer::downstream(size);
+                let now_ns = host::monotonic_ns();
+                connection.on_downstream(filter, &mut EnvoyHost, now_ns, &mut bytes);
+            }
+        });
+        Action::Continue
+    }
+
+    fn on_upstream_data(&mut self, size: usize, _end_of_stream: bool) -> Action {
+        self.with(|connection, filter| {
+            if connection.is_watched() {
+                let mut bytes = Buffer::upstream(size);
+                let now_ns = host::monotonic_ns();
+                connection.on_upstream(filter, &mut EnvoyHost, now_ns, &mut bytes);
+            }
+        });
+        Action::Continue
+    }
+}
+
+/// The one callback that Envoy always makes: an upstream's close is not told reliably.
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.with(|connection, filter| connection.close(filter, &mut EnvoyHost));
+    }
+}
