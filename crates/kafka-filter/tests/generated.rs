@@ -4,6 +4,14 @@
 
 // Files are read from the source tree, which a wasm host does not have.
 #![cfg(not(target_family = "wasm"))]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking"
+)]
 
 #[path = "generated/configuration_page.rs"]
 mod configuration_page;

@@ -144,9 +144,7 @@ impl Label {
                 "the topic's name; a name becomes a value only when a broker's answer named it without \
                  error"
             }
-            Self::Compression => {
-                "`none`, `gzip`, `snappy`, `lz4`, `zstd`, or `codec_5` and up for one not known"
-            }
+            Self::Compression => "`none`, `gzip`, `snappy`, `lz4`, `zstd`, or `unknown`",
             Self::Reason => "why, from the fixed list that stands at the metric",
             Self::LabelName => "the name of one of these labels",
             Self::FilterRelease => "the release of this filter",

@@ -46,8 +46,6 @@ pub enum Value<'a> {
     ApiKey(i16),
     /// An error code without a name: `error_code_250`.
     ErrorCode(i16),
-    /// A codec without a name: `codec_5`.
-    Codec(u8),
 }
 
 /// Writes the stat name of `metric` with these labels into `out`, whose former contents go.
@@ -83,7 +81,6 @@ pub fn write_value(out: &mut String, value: Value<'_>) {
         Value::Number(number) => write!(out, "{number}"),
         Value::ApiKey(key) => write!(out, "api_key_{key}"),
         Value::ErrorCode(code) => write!(out, "error_code_{code}"),
-        Value::Codec(codec) => write!(out, "codec_{codec}"),
         Value::Peer([]) => out.write_str(NONE),
         Value::Peer(bytes) if bytes.len() > VALUE_SIZE_MAX => out.write_str(OTHER),
         Value::Peer(bytes) => {

@@ -276,7 +276,8 @@ const LABEL_VALUES_OVERFLOWED: Definition = Definition {
     kind: Counter,
     labels: &[LabelName],
     unit: "events",
-    help: "Events counted under `__other__` because the label's cap (`labels.*.values_max`) was reached.",
+    help: "Events counted under `__other__`: the label's cap (`labels.*.values_max`) was reached, or no \
+           broker has confirmed the topic.",
 };
 
 const BUILD_INFO: Definition = Definition {
