@@ -34,7 +34,8 @@ def main() -> int:
     command = commands.add_parser("run", help="measure")
     command.add_argument("--quick", action="store_true", help="few short rounds on the stand-in only")
     command.add_argument("--rounds", type=int, help="how often each arm takes its turn (7; quick: 3)")
-    command.add_argument("--only", action="append", default=[], metavar="KEY", help="only this measure; may repeat")
+    command.add_argument("--only", action="append", default=[], metavar="KEY",
+                         help="only this measure, latency and memory among them; may repeat")
     command.add_argument("--arms", default=",".join(roads.ALL), help="names, with commas; default all")
     command.add_argument("--without-kafka", action="store_true", help="leave out what needs real Kafka")
     command.add_argument("--connections", type=int, default=1000, help="for the memory measure; 0 leaves it out")
@@ -76,7 +77,8 @@ def _measure(arguments: argparse.Namespace, tools: roads.Tools, names: list[str]
     rounds = arguments.rounds or (3 if arguments.quick else 7)
     scale = 0.25 if arguments.quick else 1.0
     wanted = [m for m in measures.ALL if not arguments.only or m.key in arguments.only]
-    with_kafka = not (arguments.quick or arguments.without_kafka)
+    with_kafka = not (arguments.quick or arguments.without_kafka) and (
+        "latency" in arguments.only or any(m.broker == "kafka" for m in wanted))
     results: dict[str, Any] = {"date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()) + " UTC", "rounds": rounds,
                                "machine": run.machine(), "filter": _artifact(), "outcomes": {}, "peak_kib": {}}
     with contextlib.ExitStack() as stack:
@@ -92,12 +94,13 @@ def _measure(arguments: argparse.Namespace, tools: roads.Tools, names: list[str]
         with run.kafka_broker(folder) as kafka:
             port = kafka.port("DIRECT")
             run.prepare(tools, f"127.0.0.1:{port}")
+            run.warm_kafka(tools, f"127.0.0.1:{port}")
             with roads.envoys(folder / "kafka", tools, names, port) as arms:
                 picked = [m for m in wanted if m.broker == "kafka"]
                 results["outcomes"] |= run.take_turns(tools, arms, None, picked, rounds, scale)
                 if not arguments.only or "latency" in arguments.only:
                     results["outcomes"] |= run.latencies(tools, arms, rounds, 10.0)
-    if arguments.connections and not arguments.quick and not arguments.only:
+    if arguments.connections and not arguments.quick and (not arguments.only or "memory" in arguments.only):
         proxied = [name for name in names if name in (roads.TCP, roads.NULL, roads.FILTER)]
         results["memory"] = run.memory(tools, folder, proxied, arguments.connections)
     return results

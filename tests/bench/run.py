@@ -52,6 +52,14 @@ def prepare(tools: Tools, address: str) -> None:
                            "--count", str(count), "--seconds", "30"])
 
 
+def warm_kafka(tools: Tools, address: str) -> None:
+    """Some seconds of the loads that follow: a JVM that still compiles is another broker every second."""
+    for load in (*measures.THROUGHPUT, None):
+        arguments = load.arguments if load else measures.LATENCY_ARGUMENTS
+        if load is None or load.broker == "kafka":
+            roads.load(tools, ["window", "--address", address, "--seconds", "5", *arguments])
+
+
 def take_turns(tools: Tools, arms: Sequence[Arm], broker: StandIn | None, wanted: Iterable[Measure], rounds: int,
                scale: float) -> Outcomes:
     """Every arm once a round at each measure; each round begins with another arm."""

@@ -152,12 +152,16 @@ def run_folder(name: str, keep: int = 12) -> Path:
 
 
 def end_on_signals() -> None:
-    """Makes SIGTERM and SIGHUP leave through the `with` blocks and exit handlers, as Ctrl-C does."""
+    """Makes SIGTERM and SIGHUP leave through the `with` blocks and exit handlers, as Ctrl-C does.
+
+    SIGINT too: a shell starts background jobs with it ignored, and a script that sends it means it.
+    """
     def leave(number: int, _: FrameType | None) -> None:
         sys.exit(128 + number)
 
     signal.signal(signal.SIGTERM, leave)
     signal.signal(signal.SIGHUP, leave)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _is_alive(folder: Path) -> bool:

@@ -27,9 +27,12 @@ def select(names: Iterable[str]) -> list[Part]:
 def setup(names: Iterable[str], quiet: bool = False) -> None:
     """Installs what is not there. Raises Missing with every lacking prerequisite at once."""
     parts = select(names)
-    lacking = [(part, need) for part in parts if not part.is_done() for need in part.needs()]
+    lacking: dict[str, list[str]] = {}
+    for part in parts:
+        for need in [] if part.is_done() else part.needs():
+            lacking.setdefault(need, []).append(part.name)
     if lacking:
-        lines = [f"  {part.name}: {need}" for part, need in lacking]
+        lines = [f"  {need} (for {', '.join(names)})" for need, names in lacking.items()]
         raise Missing("\n".join(["these are missing:", *lines, "install them and run setup again"]))
     if all(part.is_done() for part in parts):
         if not quiet:
