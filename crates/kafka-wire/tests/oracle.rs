@@ -20,11 +20,14 @@ use std::collections::BTreeSet;
 
 use corpus::{Sample, corpus};
 use kafka_wire::schema::{self, Direction};
-use kafka_wire::{FrameDecoder, Stop, error_code};
+use kafka_wire::{FrameDecoder, Stop, error_code, limits};
 use watch::{Slice, Watch};
 
 /// Frames up to this size are cut at every byte: past it the count of splits tells nothing new.
 const SPLIT_SIZE_MAX: usize = 160;
+
+// The deepest message fits the walker's stack, where the body takes a level too.
+const _: () = assert!(limits::STACK_MAX > schema::STACK_DEPTH_NEEDED);
 
 #[test]
 fn every_field_of_every_message_is_found() {
