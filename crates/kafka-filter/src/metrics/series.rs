@@ -126,7 +126,8 @@ impl Series {
     }
 
     fn request_value(self, labels: &Labels) -> Value<'_> {
-        let request = u16::try_from(self.0 >> REQUEST_SHIFT).unwrap_or(0) & REQUEST_MAX;
+        let request = self.0 >> REQUEST_SHIFT & u64::from(REQUEST_MAX);
+        let request = u16::try_from(request).unwrap_or(REQUEST_MAX);
         match Request(request) {
             Request::FETCH_FOLLOWER => Value::Own("FetchFollower"),
             Request(FETCH) => Value::Own("FetchConsumer"),
