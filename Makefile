@@ -1,0 +1,113 @@
+# The menu: every command is here, its logic in a script, a test or a crate. `make` lists the targets.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+CARGO ?= cargo
+DURATION ?= 0
+FUZZ_SECONDS ?= 60
+
+LAB := $(PYTHON) tests/lab/lab.py
+LAB_FOLDER := $(abspath $(or $(KAFKA_FILTER_LAB),.lab))
+TARGET_FOLDER := $(abspath $(or $(CARGO_TARGET_DIR),target))
+
+# What is built and tested natively; the shell and the benchmark's filters exist for wasm alone.
+NATIVE := -p kafka-wire -p kafka-filter -p kafka-schema-gen -p kafka-bench
+WASM := -p kafka-filter-wasm -p kafka-bench-filters
+# The crates whose tests run once more where usize has 32 bits.
+CORE := -p kafka-wire -p kafka-filter
+
+.PHONY: help
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} \
+	  /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+## Use
+
+.PHONY: wasm
+wasm: ## build dist/kafka_filter.wasm
+	$(CARGO) build --locked --profile wasm --target wasm32-wasip1 -p kafka-filter-wasm
+	@mkdir -p dist
+	@cp $(TARGET_FOLDER)/wasm32-wasip1/wasm/kafka_filter_wasm.wasm dist/.kafka_filter.wasm.new
+	@mv dist/.kafka_filter.wasm.new dist/kafka_filter.wasm
+	@printf 'dist/kafka_filter.wasm: %s bytes\n' "$$(wc -c < dist/kafka_filter.wasm)"
+
+.PHONY: demo
+demo: setup-demo wasm ## watch real traffic through real Envoy (DURATION=20 ends by itself)
+	$(LAB_FOLDER)/venv/bin/python tests/demo/demo.py --duration $(DURATION)
+
+## Test
+
+.PHONY: test
+test: setup check test-unit test-wasm test-e2e ## everything: sets up, checks, and runs all tests
+
+.PHONY: check
+check: setup-rust ## formatting, lints, documentation, licences, generated files, house rules
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --all-targets $(NATIVE) -- -D warnings
+	$(CARGO) clippy --locked --target wasm32-wasip1 $(WASM) -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items $(NATIVE)
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items --target wasm32-wasip1 $(WASM)
+	$(LAB_FOLDER)/cargo/bin/cargo-deny --locked --workspace check bans licenses sources
+	$(CARGO) test --locked -p kafka-filter --test generated
+	$(CARGO) test --locked -p kafka-schema-gen --test drift
+	$(PYTHON) -B -m unittest discover -s tests/tidy -v
+
+.PHONY: test-unit
+test-unit: setup-schemas ## rules of each module, every API and version, generated files (cargo only)
+	$(CARGO) test --locked $(NATIVE)
+
+.PHONY: test-wasm
+test-wasm: setup-rust wasm ## the built module, and the core's tests under Node
+	CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$(LAB_FOLDER)/cargo/bin/wasm-bindgen-test-runner \
+	  $(CARGO) test --locked --target wasm32-unknown-unknown $(CORE)
+
+.PHONY: test-e2e
+test-e2e: wasm ## real Envoy, Kafka and clients: transparency and exact counts
+	$(LAB) test-e2e
+
+.PHONY: fuzz
+fuzz: ## the laws against hostile input, FUZZ_SECONDS (60) for each target
+	$(LAB) setup fuzz
+	fuzz/run $(FUZZ_SECONDS)
+
+## Measure
+
+.PHONY: bench
+bench: setup-demo wasm ## what the filter costs, about 15 minutes; writes docs/performance.md
+	$(PYTHON) tests/bench/bench.py run --write
+
+.PHONY: bench-quick
+bench-quick: setup-demo wasm ## the same in short: for a look, not for figures
+	$(PYTHON) tests/bench/bench.py run --quick
+
+## Maintain
+
+.PHONY: setup
+setup: ## fetch the pinned Envoy, Kafka, clients and tools into .lab/
+	$(LAB) setup
+
+.PHONY: setup-demo setup-rust setup-schemas
+setup-demo setup-rust setup-schemas: setup-%:
+	@$(LAB) setup $*
+
+.PHONY: generate
+generate: kafka-tables ## write all generated files anew
+	UPDATE_GENERATED=1 $(CARGO) test --locked -p kafka-filter --test generated
+
+.PHONY: kafka-tables
+kafka-tables: setup-schemas ## write the protocol tables anew from the pinned Kafka releases
+	$(CARGO) run --locked -p kafka-schema-gen -- $$($(LAB) env --json | $(PYTHON) -c 'import json, sys; env = json.load(sys.stdin); \
+	  print("--messages", env["LAB_KAFKA_CURRENT_MESSAGES"], "--messages", env["LAB_KAFKA_PREVIOUS_MESSAGES"])') \
+	  --out crates/kafka-wire/src/schema/generated
+
+.PHONY: doctor
+doctor: ## say what is set up and what is missing
+	$(LAB) doctor
+
+.PHONY: clean
+clean: ## remove what was built; .lab/ stays
+	$(CARGO) clean
+	rm -rf dist fuzz/target
