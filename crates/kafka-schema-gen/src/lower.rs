@@ -87,13 +87,13 @@ impl Table {
             *entries = without_gaps(std::mem::take(entries), &self.name)?;
         }
         self.depth()?;
-        let of_topics = self.structs.iter().filter(|(_, entries)| names_topic(entries));
-        let of_topics: Vec<String> = of_topics.map(|(name, _)| name.clone()).collect();
-        mark_topics(&mut self.fields, &of_topics);
+        let naming = |(name, entries): (&String, &Vec<Entry>)| (name.clone(), names_topic(entries));
+        let naming: BTreeMap<String, VersionSet> = self.structs.iter().map(naming).collect();
+        mark_topics(&mut self.fields, &naming, &self.name)?;
         for entries in self.structs.values_mut() {
-            mark_topics(entries, &of_topics);
+            mark_topics(entries, &naming, &self.name)?;
         }
-        self.valid.iter().try_for_each(|version| self.check_elements(&self.fields, version))
+        self.valid.iter().try_for_each(|version| self.check_elements(&self.fields, version, false))
     }
 
     /// Levels of structs and arrays of structs below the body.
@@ -173,16 +173,23 @@ impl Table {
     }
 
     /// Every element of an array of structs must take at least a byte: a count chosen by the peer
-    /// could otherwise keep a decoder busy without bytes.
-    fn check_elements(&self, entries: &[Entry], version: u8) -> Result<(), Error> {
+    /// could otherwise keep a decoder busy without bytes. And a topic holds no topics: an observer
+    /// remembers one at a time.
+    fn check_elements(&self, entries: &[Entry], version: u8, in_topic: bool) -> Result<(), Error> {
         for entry in entries.iter().filter(|entry| entry.versions.contains(version)) {
             let Element::Struct(name) = &entry.kind.element else { continue };
+            let refuse = |problem: &str| {
+                Err(Error::new(&self.name, format!("`{}` v{version} {problem}", entry.name)))
+            };
             let inner = self.struct_entries(name)?;
             if entry.kind.array && !self.takes_bytes(inner, version)? {
-                let problem = format!("elements of `{}` v{version} are empty", entry.name);
-                return Err(Error::new(&self.name, problem));
+                return refuse("has empty elements, which kafka-wire must never see");
             }
-            self.check_elements(inner, version)?;
+            let of_topics = entry.role == roles::TOPICS;
+            if of_topics && in_topic {
+                return refuse("names topics inside a topic, which the filter does not expect");
+            }
+            self.check_elements(inner, version, in_topic || of_topics)?;
         }
         Ok(())
     }
@@ -261,17 +268,28 @@ fn without_gaps(entries: Vec<Entry>, message: &str) -> Result<Vec<Entry>, Error>
     Ok(out)
 }
 
-fn names_topic(entries: &[Entry]) -> bool {
-    entries.iter().any(|entry| roles::TOPIC_ROLES.contains(&entry.role))
+/// Versions in which a struct of these entries names a topic.
+fn names_topic(entries: &[Entry]) -> VersionSet {
+    let naming = entries.iter().filter(|entry| roles::TOPIC_ROLES.contains(&entry.role));
+    naming.map(|entry| entry.versions).fold(VersionSet::EMPTY, VersionSet::union)
 }
 
-fn mark_topics(entries: &mut [Entry], of_topics: &[String]) {
-    for entry in entries {
-        if let Element::Struct(name) = &entry.kind.element
-            && entry.kind.array
-            && of_topics.contains(name)
-        {
+/// Gives arrays their role by the versions that they are sent in: LeaderAndIsr uses a struct with a
+/// topic's name in its first versions and inside a topic without one in later ones.
+fn mark_topics(
+    entries: &mut [Entry],
+    naming: &BTreeMap<String, VersionSet>,
+    message: &str,
+) -> Result<(), Error> {
+    for entry in entries.iter_mut().filter(|entry| entry.kind.array) {
+        let Element::Struct(name) = &entry.kind.element else { continue };
+        let naming = naming.get(name).copied().unwrap_or_default().intersect(entry.versions);
+        if entry.versions.is_subset_of(naming) {
             entry.role = roles::TOPICS;
+        } else if !naming.is_empty() {
+            let problem = "names a topic in some of its versions only: split it in lower.rs";
+            return Err(Error::new(message, format!("`{}` {problem}", entry.name)));
         }
     }
+    Ok(())
 }

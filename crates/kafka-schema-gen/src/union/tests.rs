@@ -14,6 +14,10 @@ fn release(name: &str, versions: &str, flexible: &str, fields: &str) -> Release 
     Release::parse(name, [(format!("{name}/XRequest.json"), text)]).unwrap()
 }
 
+fn table_of(release: &Release) -> Result<Option<Table>, crate::error::Error> {
+    table(std::slice::from_ref(release), FETCH)
+}
+
 fn joined(releases: &[Release]) -> Table {
     table(releases, FETCH).unwrap().unwrap()
 }
@@ -88,6 +92,28 @@ fn structs_join_by_their_type_name() {
 }
 
 #[test]
+fn an_array_is_of_topics_in_versions_that_name_one() {
+    let fields = r#"
+        {"name": "Flat", "type": "[]Row", "versions": "0-1", "fields": [
+            {"name": "TopicId", "type": "uuid", "versions": "0-1"},
+            {"name": "Partition", "type": "int32", "versions": "0+"}]},
+        {"name": "Topics", "type": "[]Topic", "versions": "2+", "fields": [
+            {"name": "TopicId", "type": "uuid", "versions": "2+"},
+            {"name": "Rows", "type": "[]Row", "versions": "2+"}]}"#;
+    let table = joined(&[release("1.0", "0-3", "none", fields)]);
+    let roles: Vec<_> = table.fields.iter().map(|entry| entry.role).collect();
+    assert_eq!(roles, ["Topics", "Topics"]);
+    assert_eq!(table.structs["Topic"][1].role, "None");
+    for (wrong, expected) in [
+        (fields.replace("\"0-1\"", "\"0-2\""), "`Rows` names a topic in some of its versions only"),
+        (fields.replace("\"0-1\"", "\"0+\""), "`Rows` v2 names topics inside a topic"),
+    ] {
+        let message = table_of(&release("1.0", "0-3", "none", &wrong)).unwrap_err().to_string();
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
 fn a_message_that_the_newest_release_removed_is_the_older_ones() {
     let gone = r#"{"apiKey": 1, "type": "request", "name": "XRequest", "validVersions": "none"}"#;
     let new = Release::parse("2.0", [("2.0/X.json".to_owned(), gone.to_owned())]).unwrap();
@@ -130,7 +156,7 @@ fn contradictions_are_refused_with_their_place() {
         (
             r#"{"name": "A", "type": "[]E", "versions": "0+", "fields": [
                 {"name": "B", "type": "int8", "versions": "1+"}]}"#,
-            "elements of `A` v0 are empty",
+            "`A` v0 has empty elements",
         ),
         (
             r#"{"name": "A", "type": "[]E", "versions": "0+", "fields": [

@@ -57,7 +57,7 @@ const REQUEST_LEADER_AND_ISR_PARTITION_STATE: &[Field] = &[
 const REQUEST_LEADER_AND_ISR_TOPIC_STATE: &[Field] = &[
     field("TopicName", String, since(2)).role(Role::TopicName),
     field("TopicId", Uuid, since(5)).role(Role::TopicId),
-    field("PartitionStates", Array(&Struct(REQUEST_LEADER_AND_ISR_PARTITION_STATE)), since(2)).role(Role::Topics),
+    field("PartitionStates", Array(&Struct(REQUEST_LEADER_AND_ISR_PARTITION_STATE)), since(2)),
 ];
 
 #[rustfmt::skip]
@@ -84,5 +84,5 @@ const RESPONSE_LEADER_AND_ISR_PARTITION_ERROR: &[Field] = &[
 #[rustfmt::skip]
 const RESPONSE_LEADER_AND_ISR_TOPIC_ERROR: &[Field] = &[
     field("TopicId", Uuid, since(5)).role(Role::TopicId),
-    field("PartitionErrors", Array(&Struct(RESPONSE_LEADER_AND_ISR_PARTITION_ERROR)), since(5)).role(Role::Topics),
+    field("PartitionErrors", Array(&Struct(RESPONSE_LEADER_AND_ISR_PARTITION_ERROR)), since(5)),
 ];

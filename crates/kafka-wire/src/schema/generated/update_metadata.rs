@@ -54,7 +54,7 @@ const REQUEST_UPDATE_METADATA_PARTITION_STATE: &[Field] = &[
 const REQUEST_UPDATE_METADATA_TOPIC_STATE: &[Field] = &[
     field("TopicName", String, since(5)).role(Role::TopicName),
     field("TopicId", Uuid, since(7)).role(Role::TopicId),
-    field("PartitionStates", Array(&Struct(REQUEST_UPDATE_METADATA_PARTITION_STATE)), since(5)).role(Role::Topics),
+    field("PartitionStates", Array(&Struct(REQUEST_UPDATE_METADATA_PARTITION_STATE)), since(5)),
 ];
 
 #[rustfmt::skip]
