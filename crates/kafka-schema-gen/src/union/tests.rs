@@ -80,12 +80,12 @@ fn structs_join_by_their_type_name() {
     let rows = |inner: &str| {
         format!(r#"{{"name": "Rows", "type": "[]Row", "versions": "0+", "fields": [{inner}]}}"#)
     };
-    let new = r#"{"name": "Id", "type": "uuid", "versions": "1+"}"#;
+    let new = r#"{"name": "TopicId", "type": "uuid", "versions": "1+"}"#;
     let old = r#"{"name": "Name", "type": "string", "versions": "0+", "entityType": "topicName"}"#;
     let new = release("2.0", "1-2", "none", &rows(new));
     let old = release("1.0", "0-1", "none", &rows(old));
     let table = joined(&[new, old]);
-    assert_eq!(lines(&table.structs["Row"]), ["Name 0", "Id 1-2"]);
+    assert_eq!(lines(&table.structs["Row"]), ["Name 0", "TopicId 1-2"]);
     assert_eq!(table.fields[0].role, "Topics");
     assert_eq!(table.structs["Row"][0].role, "TopicName");
     assert_eq!(table.depth().unwrap(), 1);
