@@ -20,6 +20,7 @@ mod metrics_page;
 #[path = "generated/stats_tags.rs"]
 mod stats_tags;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 const UPDATE_COMMAND: &str = "UPDATE_GENERATED=1 cargo test -p kafka-filter --test generated";
@@ -48,6 +49,47 @@ fn the_bootstraps_hold_the_tag_rules() {
             with_block(text, "# ", "", "stats-tags.yaml", &stats_tags::stats_config())
         });
     }
+}
+
+/// Envoy refuses what is not in the list, and what is in it without need is a right too many.
+#[test]
+fn the_bootstraps_allow_what_the_shell_calls() {
+    let host = read("src/host.rs");
+    let called: BTreeSet<&str> = host
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("fn proxy_")?.split_once('('))
+        .map(|(name, _)| name)
+        .collect();
+    assert!(called.contains("get_buffer_bytes"), "src/host.rs declares no host functions");
+    for path in ["envoy/envoy.yaml", "envoy/envoy-three-brokers.yaml"] {
+        let text = read(path);
+        let allowed: BTreeSet<&str> = text
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("proxy_")?.strip_suffix(": {}"))
+            .filter(|name| !name.starts_with("on_"))
+            .collect();
+        assert_eq!(allowed, called, "{path}: allowed on the left, called on the right");
+    }
+}
+
+/// baseline.yaml is envoy.yaml with the filter and its rules taken out, so that the two can be compared.
+#[test]
+fn the_baseline_differs_by_the_filter_alone() {
+    let (full, baseline) = (read("envoy/envoy.yaml"), read("envoy/baseline.yaml"));
+    let mut full = settings(&full);
+    let missing: Vec<&str> =
+        settings(&baseline).filter(|line| !full.any(|other| other == *line)).collect();
+    assert!(missing.is_empty(), "not in envoy.yaml, or not in this order: {missing:?}");
+    assert!(!baseline.contains("wasm"), "the baseline has a filter");
+}
+
+fn settings(yaml: &str) -> impl Iterator<Item = &str> {
+    yaml.lines().filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(repository().join(path))
+        .unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// Compares a file with what `render` makes of it, or writes it where the environment asks for that.

@@ -1,7 +1,7 @@
 //! The labels that go into a stat's name come out again, by the shipped rules and by Istio's.
 //!
-//! Envoy's extraction is done here as Envoy does it: every rule searches the whole name, group 1 of each match is cut
-//! out of it, group 2 is the label's value, and dots at the end of what remains are dropped.
+//! Envoy's extraction is done here as Envoy does it: every rule searches the whole name, group 1 of each
+//! match is cut out of it, group 2 is the label's value, and dots at the end of what remains are dropped.
 
 #![cfg(not(target_family = "wasm"))]
 #![allow(
@@ -165,7 +165,8 @@ fn shipped_rules() -> Vec<Rule> {
     rules
 }
 
-/// The rules of an Istio proxy whose `extraStatTags` are the catalog's labels, and its own that are not anchored.
+/// The rules of an Istio proxy whose `extraStatTags` are the catalog's labels, and its own that are not
+/// anchored.
 fn istio_rules() -> Vec<Rule> {
     let labels = std::iter::once(REPORTER).chain(Label::ALL.iter().map(|label| label.name()));
     let mut rules: Vec<Rule> =

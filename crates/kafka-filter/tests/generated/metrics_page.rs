@@ -48,8 +48,8 @@ fn labels(page: &mut String) {
         Reporter::ALL.iter().map(|reporter| format!("`{}`", reporter.as_str())).collect();
     writeln!(
         page,
-        "| `{REPORTER}` | {}: an outbound listener, an inbound one, or one without a direction; the key `reporter` \
-         of the configuration overrules it |",
+        "| `{REPORTER}` | {}: an outbound listener, an inbound one, or one without a direction; the key \
+         `reporter` of the configuration overrules it |",
         reporters.join(", ")
     )
     .expect("a String takes everything");
@@ -61,8 +61,8 @@ fn labels(page: &mut String) {
         page,
         "
 Three values are reserved: `{OTHER}` (over the label's cap, not confirmed by a broker, or longer than
-{VALUE_SIZE_MAX} bytes), `{NONE}` (null or empty) and `{UNRESOLVED}` (a topic id whose name no broker has told yet).
-No peer can make them: a topic that is called so reads `{}`.
+{VALUE_SIZE_MAX} bytes), `{NONE}` (null or empty) and `{UNRESOLVED}` (a topic id whose name no broker has
+told yet). No peer can make them: a topic that is called so reads `{}`.
 ",
         escaped(OTHER)
     )
@@ -95,40 +95,42 @@ const INTRODUCTION: &str = "\
      UPDATE_GENERATED=1 cargo test -p kafka-filter --test generated -->
 # Metrics
 
-What kafka-filter counts on every connection it sees, as Envoy's Prometheus endpoint (`/stats/prometheus` of the admin
-listener) shows it. Names and labels are an interface: one may be added, none is renamed.
+What kafka-filter counts on every connection it sees, as Envoy's Prometheus endpoint (`/stats/prometheus` of
+the admin listener) shows it. Names and labels are an interface: one may be added, none is renamed.
 
-- Every name begins with `kafka_filter_`, counters end in `_total`, and units are part of the name. Envoy's stats are
-  whole numbers: durations are microseconds or milliseconds, never fractions of a second.
-- Every metric has the label `reporter`. A call between two workloads of a mesh passes two proxies and is counted by
-  both: choose one side, `kafka_filter_requests_total{reporter=\"source\"}`, before summing.
+- Every name begins with `kafka_filter_`, counters end in `_total`, and units are part of the name. Envoy's
+  stats are whole numbers: durations are microseconds or milliseconds, never fractions of a second.
+- Every metric has the label `reporter`. A call between two workloads of a mesh passes two proxies and is
+  counted by both: choose one side, `kafka_filter_requests_total{reporter=\"source\"}`, before summing.
 - Values of labels are the broker's own words where it has them (`request=\"FetchConsumer\"`,
   `error=\"NOT_LEADER_OR_FOLLOWER\"`), so that these series join with the broker's.
-- Counts are exact where the table does not say otherwise. Bytes are those on the wire of the Kafka protocol, without
-  TLS and TCP.
-- Counters live as long as the Envoy process; an update of the filter or of its configuration does not reset them.
+- Counts are exact where the table does not say otherwise. Bytes are those on the wire of the Kafka
+  protocol, without TLS and TCP.
+- Counters live as long as the Envoy process; an update of the filter or of its configuration does not reset
+  them.
 ";
 
 const CAPS: &str = "
-What peers choose has a cap for the whole Envoy process: `labels.*.values_max` in [configuration.md](configuration.md).
-Envoy never forgets a stat, so nobody may invent values: a topic becomes one only when a broker's answer named it
-without error. `kafka_filter_label_values` shows how many values each label has, and
-`kafka_filter_label_values_overflowed_total` how many events went to `__other__`.
+What peers choose has a cap for the whole Envoy process: `labels.*.values_max` in
+[configuration.md](configuration.md). Envoy never forgets a stat, so nobody may invent values: a topic
+becomes one only when a broker's answer named it without error. `kafka_filter_label_values` shows how many
+values each label has, and `kafka_filter_label_values_overflowed_total` how many events went to `__other__`.
 ";
 
 const STAT_NAMES_BEFORE: &str = "
 ## Stat names and escapes
 
-A wasm module can give Envoy names but no labels, so a stat carries its labels in its name, in the grammar of Istio's
-own wasm filters:
+A wasm module can give Envoy names but no labels, so a stat carries its labels in its name, in the grammar
+of Istio's own wasm filters:
 ";
 
 const STAT_NAMES_AFTER: &str = "
-`envoy/stats-tags.yaml` tells plain Envoy how to take them out again; in Istio, `proxyConfig.extraStatTags` with the
-names of the labels above does the same. Without either, the whole string is the name in Prometheus.
+`envoy/stats-tags.yaml` tells plain Envoy how to take them out again; in Istio, `proxyConfig.extraStatTags`
+with the names of the labels above does the same. Without either, the whole string is the name in
+Prometheus.
 
-So that nothing a peer sends can break such a name or add a label to it, some characters of a value are written as
-`%` and two hexadecimal digits of each byte, like in a URL:
+So that nothing a peer sends can break such a name or add a label to it, some characters of a value are
+written as `%` and two hexadecimal digits of each byte, like in a URL:
 ";
 
 const ESCAPES: &[(&str, &str)] = &[
@@ -145,9 +147,9 @@ const ESCAPES: &[(&str, &str)] = &[
 ];
 
 const AFTER_ESCAPES: &str = "
-The dots are there because Istio's proxies make labels of such words wherever they stand in a name. Different values
-never share a name, and every other topic name reads as it is. To compare an escaped one with a broker's series, turn
-it back in the query:
+The dots are there because Istio's proxies make labels of such words wherever they stand in a name.
+Different values never share a name, and every other topic name reads as it is. To compare an escaped one
+with a broker's series, turn it back in the query:
 
     label_replace(kafka_filter_topic_produced_records_total, \"topic\", \"$1.$2\", \"topic\", \"(.*)%2E(.*)\")
 ";

@@ -1,9 +1,10 @@
 //! envoy/stats-tags.yaml: the rules by which Envoy takes labels out of stat names, and histogram buckets.
 //!
-//! Envoy tries each expression once for each new stat, on a worker, with a slow engine: on 1.40.0 a rule of the form
-//! `.*?(topic=...)` for each label took 0.23 ms for a new stat with a short topic and 0.36 ms with a long one, and
-//! these, which say what stands before a label, half of that. Anchored as they are, names that do not begin with
-//! `wasmcustom.` are not tried. Group 1 is what Envoy removes from the name, group 2 is the label's value.
+//! Envoy tries each expression once for each new stat, on a worker, with a slow engine: on 1.40.0 a rule of
+//! the form `.*?(topic=...)` for each label took 0.23 ms for a new stat with a short topic and 0.36 ms with
+//! a long one, and these, which say what stands before a label, half of that. Anchored as they are, names
+//! that do not begin with `wasmcustom.` are not tried. Group 1 is what Envoy removes from the name, group 2
+//! is the label's value.
 
 use std::fmt::Write as _;
 
@@ -75,7 +76,7 @@ fn before(label: Label) -> String {
 
 const HEAD: &str = "\
 # How Envoy takes the labels out of the filter's stat names, and histogram buckets in microseconds.
-# Merge the key `stats_config` into the bootstrap: it cannot be changed while Envoy runs. envoy.yaml has it already.
+# Merge the key `stats_config` into the bootstrap (envoy.yaml has it already); Envoy reads it at its start only.
 # Generated from the metric catalog (crates/kafka-filter/src/metrics/catalog.rs); written anew by
 # UPDATE_GENERATED=1 cargo test -p kafka-filter --test generated
 ";
