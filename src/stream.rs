@@ -47,7 +47,7 @@ impl StreamContext for Stream {
 
     fn on_downstream_data(&mut self, size: usize, _end_of_stream: bool) -> Action {
         self.with(|connection, filter| {
-            if connection.is_watched() {
+            if !connection.pass_downstream(size) {
                 let mut bytes = Buffer::downstream(size);
                 let now_ns = host::monotonic_ns();
                 connection.on_downstream(filter, &mut EnvoyHost, now_ns, &mut bytes);
@@ -58,7 +58,7 @@ impl StreamContext for Stream {
 
     fn on_upstream_data(&mut self, size: usize, _end_of_stream: bool) -> Action {
         self.with(|connection, filter| {
-            if connection.is_watched() {
+            if !connection.pass_upstream(size) {
                 let mut bytes = Buffer::upstream(size);
                 let now_ns = host::monotonic_ns();
                 connection.on_upstream(filter, &mut EnvoyHost, now_ns, &mut bytes);

@@ -11,6 +11,7 @@ mod response;
 mod tally;
 mod topic_scope;
 
+use kafka_wire::schema::Direction;
 use kafka_wire::{FrameDecoder, Source, Stop};
 
 use crate::filter::{Filter, Meter};
@@ -65,6 +66,17 @@ impl Connection {
         Self { reporter, watch: Some(Box::default()), open: true }
     }
 
+    /// Whether nobody has to look at the next `bytes` from the client: the inside of a payload, or
+    /// of an opaque connection. They are taken into account; do not hand them over again.
+    pub fn pass_downstream(&mut self, bytes: usize) -> bool {
+        self.watch.as_deref_mut().is_none_or(|watch| watch.downstream.pass(bytes))
+    }
+
+    /// As [`Self::pass_downstream`], for the next `bytes` from the broker.
+    pub fn pass_upstream(&mut self, bytes: usize) -> bool {
+        self.watch.as_deref_mut().is_none_or(|watch| watch.upstream.pass(bytes))
+    }
+
     /// Bytes from the client to the broker pass; `now_ns` is a clock that never goes back.
     pub fn on_downstream<S: Source, H: Host>(
         &mut self,
@@ -73,13 +85,16 @@ impl Connection {
         now_ns: u64,
         source: &mut S,
     ) {
+        if self.pass_downstream(source.len()) {
+            return;
+        }
         let Some(watch) = self.watch.as_deref_mut() else { return };
         let Watch { downstream, requests, shared, .. } = watch;
         let meter = Meter { filter, host, reporter: self.reporter };
         let mut handler = RequestHandler::new(meter, requests, shared, now_ns);
         let outcome = downstream.run(source, &mut handler);
         let cause = handler.cause();
-        self.after(filter, host, outcome, cause);
+        self.after(filter, host, outcome.map_err(|stop| (stop, Direction::Request)), cause);
     }
 
     /// Bytes from the broker to the client pass.
@@ -90,13 +105,16 @@ impl Connection {
         now_ns: u64,
         source: &mut S,
     ) {
+        if self.pass_upstream(source.len()) {
+            return;
+        }
         let Some(watch) = self.watch.as_deref_mut() else { return };
         let Watch { upstream, responses, shared, .. } = watch;
         let meter = Meter { filter, host, reporter: self.reporter };
         let mut handler = ResponseHandler::new(meter, responses, shared, now_ns);
         let outcome = upstream.run(source, &mut handler);
         let cause = handler.cause();
-        self.after(filter, host, outcome, cause);
+        self.after(filter, host, outcome.map_err(|stop| (stop, Direction::Response)), cause);
     }
 
     /// The connection ends: gives back what it added to gauges. Calls after the first do nothing.
@@ -107,7 +125,7 @@ impl Connection {
         let watch = self.watch.take();
         let mut meter = Meter { filter, host, reporter: self.reporter };
         if let Some(watch) = watch {
-            watch.give_back(&mut meter);
+            watch.give_back(&mut meter, true);
         }
         meter.add(meter.series(Metric::ConnectionsClosed), 1);
         meter.add(meter.series(Metric::ConnectionsActive), -1);
@@ -125,11 +143,11 @@ impl Connection {
         &mut self,
         filter: &mut Filter,
         host: &mut H,
-        outcome: Result<(), Stop>,
+        outcome: Result<(), (Stop, Direction)>,
         cause: Option<Reason>,
     ) {
         let mut meter = Meter { filter, host, reporter: self.reporter };
-        if let Err(stop) = outcome
+        if let Err((stop, direction)) = outcome
             && let Some(watch) = self.watch.take()
         {
             let reason = match stop {
@@ -140,9 +158,9 @@ impl Connection {
                 Stop::Malformed(_) => Reason::Malformed,
             };
             if reason == Reason::Malformed {
-                watch.count_malformed(&mut meter);
+                watch.count_malformed(&mut meter, direction);
             }
-            watch.give_back(&mut meter);
+            watch.give_back(&mut meter, reason != Reason::NotKafka);
             meter.add(meter.series(Metric::ConnectionsOpaque).detail(reason), 1);
         }
         meter.flush();
@@ -150,18 +168,24 @@ impl Connection {
 }
 
 impl Watch {
-    /// The message that was being decoded is the malformed one; a response if one was begun.
-    fn count_malformed<H: Host>(&self, meter: &mut Meter<'_, H>) {
-        let request = self.responses.current().or(self.requests.current());
+    /// The message that was being decoded in this direction is the malformed one.
+    fn count_malformed<H: Host>(&self, meter: &mut Meter<'_, H>, direction: Direction) {
+        let request = match direction {
+            Direction::Request => self.requests.current(),
+            Direction::Response => self.responses.current(),
+        };
         if let Some(request) = request {
             let series = meter.series(Metric::UndecodedMessages);
             meter.add(series.detail(Reason::Malformed).request(request), 1);
         }
     }
 
-    /// Counts what is left and takes back what was added to gauges.
-    fn give_back<H: Host>(mut self: Box<Self>, meter: &mut Meter<'_, H>) {
-        if let Some(open) = self.requests.take_open() {
+    /// Counts what is left and takes back what was added to gauges. Requests that will not be seen
+    /// answered any more are evicted; one that was begun counts if it `is_kafka`.
+    fn give_back<H: Host>(mut self: Box<Self>, meter: &mut Meter<'_, H>, is_kafka: bool) {
+        let mut evicted: i64 = 0;
+        if let Some(open) = self.requests.take_open().filter(|_| is_kafka) {
+            evicted = 1;
             let OpenRequest { header, request, .. } = open;
             let version = meter.version(header.api_key, header.api_version);
             meter.add(meter.series(Metric::Requests).request(request).detail(version), 1);
@@ -171,6 +195,7 @@ impl Watch {
         let answering = i64::from(self.responses.current().is_some());
         let in_flight = i64::from(self.shared.in_flight.tracked()).saturating_add(answering);
         meter.add(meter.series(Metric::RequestsInFlight), in_flight.saturating_neg());
+        meter.add(meter.series(Metric::InFlightEvicted), in_flight.saturating_add(evicted));
     }
 }
 

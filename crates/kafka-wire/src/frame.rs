@@ -138,6 +138,18 @@ impl FrameDecoder {
         Self { carry: BytesMut::with_capacity(CARRY_MAX), frame }
     }
 
+    /// Passes over the bytes of a callback when all of them are inside something that is skipped,
+    /// and more of it follows. False when they have to be looked at, by [`Self::run`].
+    pub fn pass(&mut self, bytes: usize) -> bool {
+        let Ok(bytes) = u32::try_from(bytes) else { return false };
+        if !self.carry.is_empty() || self.frame.skip <= bytes {
+            return false;
+        }
+        self.frame.skip = self.frame.skip.saturating_sub(bytes);
+        self.frame.left = self.frame.left.saturating_sub(bytes);
+        true
+    }
+
     /// Decodes all bytes of a callback.
     ///
     /// # Errors
