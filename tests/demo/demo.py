@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""Real Kafka behind real Envoy with the filter, real clients in front, and a live table of what the filter counts.
+
+Every number in the table is read from Envoy's Prometheus text. At the end it is compared with the brokers' own logs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+import sys
+import time
+from pathlib import Path
+
+# The lab is a package beside this folder.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from lab import Envoy, Failed, Kafka, Listener, Missing, end_on_signals, free_port, paths, run_folder  # noqa: E402
+
+from closing import balance  # noqa: E402
+from readings import Readings  # noqa: E402
+from screen import Screen, page  # noqa: E402
+from traffic import Traffic  # noqa: E402
+
+CONFIG = paths.REPOSITORY / "envoy" / "envoy.yaml"
+# How often a terminal is redrawn, and how often a block is printed elsewhere.
+LIVE_SECONDS, PRINTED_SECONDS = 1.0, 5.0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="demo.py", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--duration", type=float, default=0.0, help="end after so many seconds (0: at Ctrl-C)")
+    arguments = parser.parse_args()
+    end_on_signals()
+    folder = run_folder("demo")
+    try:
+        return run(folder, arguments.duration)
+    except (Failed, Missing, OSError) as problem:
+        print(f"demo: {problem}\nlogs: {folder}", file=sys.stderr)
+        return 1
+
+
+def run(folder: Path, duration: float) -> int:
+    port = free_port()
+    with contextlib.ExitStack() as stack:
+        try:
+            print(f"starting Kafka {paths.KAFKA_CURRENT} ...", flush=True)
+            kafka = stack.enter_context(Kafka(folder / "kafka", listeners=[Listener("ENVOY", advertised=[port])]))
+            print(f"starting Envoy {paths.PINS['envoy']['version']} with {paths.artifact().name} ...", flush=True)
+            envoy = stack.enter_context(_envoy(folder, port, kafka.port("ENVOY")))
+            print("starting clients ...", flush=True)
+            with Traffic(kafka, f"127.0.0.1:{port}", folder) as traffic:
+                try:
+                    _watch(envoy, port, traffic, duration)
+                except (KeyboardInterrupt, SystemExit):
+                    print()
+                finally:
+                    # Whoever is impatient now would only leave processes behind.
+                    signal.signal(signal.SIGINT, signal.SIG_IGN)
+                    print("stopping clients ...", flush=True)
+            agrees, lines = balance(envoy, kafka)
+            print("\n".join(lines), flush=True)
+            for failure in traffic.failures:
+                print(f"client failed: {failure}")
+        except (KeyboardInterrupt, SystemExit):
+            # Before the clients ran: nothing to tell, only to clean up.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            print("\nstopping ...", flush=True)
+            return 130
+    print(f"Envoy and Kafka are stopped. Logs: {folder}")
+    return 0 if agrees and not traffic.failures else 1
+
+
+def _envoy(folder: Path, port: int, broker_port: int) -> Envoy:
+    """Envoy with the shipped example, on free ports, and with histograms as fresh as the screen."""
+    fresh = folder / "fresh.yaml"
+    fresh.write_text("stats_flush_interval: 1s\n")
+    ports = {"port_value: 19092}": f"port_value: {port}}}", "port_value: 9092}": f"port_value: {broker_port}}}"}
+    return Envoy(folder, CONFIG, overlays=[fresh], substitutions=ports)
+
+
+def _watch(envoy: Envoy, port: int, traffic: Traffic, duration: float) -> None:
+    """Reads and shows until the time is over; a final block shows the state at the end."""
+    readings, screen = Readings(), Screen()
+    every = LIVE_SECONDS if screen.is_live else PRINTED_SECONDS
+    begin = time.monotonic()
+    shown = begin
+    while True:
+        now = time.monotonic()
+        readings.add(now, envoy.stats())
+        over = bool(duration) and now - begin >= duration
+        if over or now - shown >= every:
+            shown = now
+            head, foot = _head(now - begin, duration), _foot(envoy, port, traffic)
+            rows = screen.rows - len(head) - len(foot) - 2
+            screen.show([*head, "", *page(readings, rows), "", *foot])
+        if over:
+            return
+        left = begin + duration - now if duration else LIVE_SECONDS
+        time.sleep(max(min(LIVE_SECONDS, left), 0.05))
+
+
+def _head(elapsed: float, duration: float) -> list[str]:
+    span = f"{elapsed:.0f} of {duration:.0f} s" if duration else f"{elapsed:.0f} s, Ctrl-C ends"
+    return [f"kafka-filter · Kafka {paths.KAFKA_CURRENT} behind Envoy {paths.PINS['envoy']['version']} · {span}"]
+
+
+def _foot(envoy: Envoy, port: int, traffic: Traffic) -> list[str]:
+    return [
+        f"your own client   kcat -b 127.0.0.1:{port} -L    echo hello | kcat -b 127.0.0.1:{port} -t orders -P",
+        f"all the metrics   curl -s '127.0.0.1:{envoy.admin_port}/stats/prometheus?filter=kafka_filter'",
+        *(f"client failed: {failure}" for failure in traffic.failures)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
