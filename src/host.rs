@@ -4,6 +4,7 @@
 //! number: what fails costs a figure. References: proxy-wasm ABI 0.2.1, WASI preview 1.
 
 use std::ops::Deref;
+use std::time::Duration;
 
 use kafka_filter::metrics::catalog::Kind;
 use kafka_filter::{Expect, Host, Source};
@@ -120,6 +121,13 @@ pub(crate) fn listener_direction() -> Option<i64> {
     bytes.try_into().ok().map(i64::from_le_bytes)
 }
 
+/// Has the root context called every so often, on each worker.
+pub(crate) fn set_tick_period(period: Duration) {
+    let milliseconds = u32::try_from(period.as_millis()).unwrap_or(u32::MAX);
+    // SAFETY: no pointers.
+    let _ = unsafe { proxy_set_tick_period_milliseconds(milliseconds) };
+}
+
 /// A clock that never goes back, in nanoseconds; Envoy's steady clock. 0 when the host fails.
 pub(crate) fn monotonic_ns() -> u64 {
     let mut time = 0;
@@ -196,6 +204,7 @@ const CRITICAL: u32 = 5;
 
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
+    fn proxy_set_tick_period_milliseconds(milliseconds: u32) -> u32;
     fn proxy_log(level: u32, message: *const u8, size: usize) -> u32;
     fn proxy_get_buffer_bytes(
         kind: u32,

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use kafka_filter::Filter;
 use kafka_filter::config::Config;
@@ -17,7 +18,23 @@ pub(crate) struct Root {
     filter: Option<Rc<RefCell<Filter>>>,
 }
 
-impl Context for Root {}
+impl Context for Root {
+    /// The configuration ends, and its last connection has: nothing may stay uncounted.
+    fn on_done(&mut self) -> bool {
+        self.with_filter(|filter| filter.settle(&mut EnvoyHost));
+        true
+    }
+}
+
+impl Root {
+    fn with_filter(&self, run: impl FnOnce(&mut Filter)) {
+        if let Some(filter) = &self.filter
+            && let Ok(mut filter) = filter.try_borrow_mut()
+        {
+            run(&mut filter);
+        }
+    }
+}
 
 impl RootContext for Root {
     /// False refuses the configuration: Envoy keeps the listener that it has, or does not start.
@@ -34,7 +51,12 @@ impl RootContext for Root {
         let mut filter = Filter::new(config, &String::from_utf8_lossy(&root_id));
         filter.start(&mut EnvoyHost);
         self.filter = Some(Rc::new(RefCell::new(filter)));
+        host::set_tick_period(TICK);
         true
+    }
+
+    fn on_tick(&mut self) {
+        self.with_filter(|filter| filter.on_tick(&mut EnvoyHost));
     }
 
     fn create_stream_context(&self, _context_id: u32) -> Option<Box<dyn StreamContext>> {
@@ -46,3 +68,6 @@ impl RootContext for Root {
         Some(ContextType::StreamContext)
     }
 }
+
+/// How long a new series may wait for its definition when the connections are silent.
+const TICK: Duration = Duration::from_secs(1);

@@ -6,7 +6,7 @@ use crate::config::{Config, Limits, ReporterSetting};
 use crate::host::Host;
 use crate::metrics::cardinality::{Admission, Labels};
 use crate::metrics::catalog::{Label, Metric, Reporter};
-use crate::metrics::recorder::Recorder;
+use crate::metrics::recorder::{CALLBACK_DEFINITIONS_MAX, Recorder};
 use crate::metrics::series::{Detail, Request, Series, Topic};
 use crate::topic_directory::{NO_ID, TopicDirectory, TopicId};
 
@@ -44,7 +44,18 @@ impl Filter {
     pub fn start<H: Host>(&mut self, host: &mut H) {
         if let ReporterSetting::Fixed(reporter) = self.config.reporter {
             self.announce(host, reporter);
+            self.settle(host);
         }
+    }
+
+    /// Time for what did not fit into the callbacks: call it every second.
+    pub fn on_tick<H: Host>(&mut self, host: &mut H) {
+        self.recorder.flush(host, &self.labels, CALLBACK_DEFINITIONS_MAX);
+    }
+
+    /// Hands everything that was counted to the host: call it before the filter ends.
+    pub fn settle<H: Host>(&mut self, host: &mut H) {
+        self.recorder.flush(host, &self.labels, u32::MAX);
     }
 
     /// Sets `build_info` for this reporter, once.
@@ -78,7 +89,7 @@ impl<H: Host> Meter<'_, H> {
 
     /// Adds to a counter or a gauge; the host hears of it at the end of the callback.
     pub(crate) fn add(&mut self, series: Series, amount: impl Into<i64>) {
-        self.filter.recorder.add(self.host, &self.filter.labels, series, amount.into());
+        self.filter.recorder.add(series, amount.into());
     }
 
     /// As [`Self::add`], for amounts that come as sizes.
@@ -91,9 +102,10 @@ impl<H: Host> Meter<'_, H> {
         self.filter.recorder.record(self.host, &self.filter.labels, series, value);
     }
 
-    /// Hands all counts to the host.
+    /// Ends a callback: hands its counts to the host.
     pub(crate) fn flush(&mut self) {
-        self.filter.recorder.flush(self.host);
+        let Filter { recorder, labels, .. } = &mut *self.filter;
+        recorder.flush(self.host, labels, CALLBACK_DEFINITIONS_MAX);
     }
 
     /// The label value of an API key.
