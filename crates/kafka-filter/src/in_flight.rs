@@ -83,31 +83,38 @@ impl InFlight {
     /// The entry that a response with this correlation id belongs to, without those in front of it
     /// that may stay without an answer; `None` when the two sides are out of step.
     pub(crate) fn take(&mut self, correlation_id: i32) -> Option<Matched> {
+        let passed_over = self.queue.iter().take_while(|entry| match entry {
+            Entry::Request(sent) => {
+                sent.perhaps_unanswered && sent.correlation_id != correlation_id
+            }
+            Entry::Token => true,
+            Entry::Evicted(_) => false,
+        });
+        // Nothing is taken before it is sure that the response belongs to something.
+        let passed_over = passed_over.count();
+        match self.queue.get(passed_over)? {
+            Entry::Request(sent) if sent.correlation_id != correlation_id => return None,
+            _ => {}
+        }
         let mut unanswered: u32 = 0;
-        while let Some(front) = self.queue.front_mut() {
-            match front {
-                Entry::Request(sent) if sent.correlation_id == correlation_id => {
-                    let entry = *front;
-                    self.pop();
-                    return Some(Matched { entry, unanswered });
-                }
-                Entry::Request(sent) if sent.perhaps_unanswered => {
-                    unanswered = unanswered.saturating_add(1);
-                    self.pop();
-                }
-                Entry::Request(_) => return None,
-                Entry::Token => self.pop(),
-                Entry::Evicted(count) => {
-                    let entry = Entry::Evicted(1);
-                    *count = count.saturating_sub(1);
-                    if *count == 0 {
-                        self.pop();
-                    }
-                    return Some(Matched { entry, unanswered });
-                }
+        for _ in 0..passed_over {
+            if let Some(Entry::Request(_)) = self.pop() {
+                unanswered = unanswered.saturating_add(1);
             }
         }
-        None
+        let entry = self.take_front()?;
+        Some(Matched { entry, unanswered })
+    }
+
+    /// The entry in front, or one of the evicted requests that it stands for.
+    fn take_front(&mut self) -> Option<Entry> {
+        if let Some(Entry::Evicted(count)) = self.queue.front_mut()
+            && *count > 1
+        {
+            *count = count.saturating_sub(1);
+            return Some(Entry::Evicted(1));
+        }
+        self.pop()
     }
 
     /// Takes the token in front, if there is one and this response is no answer to a request
@@ -126,13 +133,15 @@ impl InFlight {
         true
     }
 
-    fn pop(&mut self) {
-        if let Some(Entry::Request(_)) = self.queue.pop_front() {
+    fn pop(&mut self) -> Option<Entry> {
+        let entry = self.queue.pop_front();
+        if let Some(Entry::Request(_)) = entry {
             self.tracked = self.tracked.saturating_sub(1);
         }
         if self.queue.is_empty() && self.queue.capacity() > IDLE_CAPACITY {
             self.queue = VecDeque::new();
         }
+        entry
     }
 
     fn evict(&mut self) {

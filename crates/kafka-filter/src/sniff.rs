@@ -59,7 +59,7 @@ fn is_zookeeper(size: u32, bytes: &[u8]) -> bool {
     const PASSWORD_LENGTH: [u8; 4] = 16_i32.to_be_bytes();
     is_zookeeper_size(size)
         && bytes.starts_with(&[0; 4])
-        && bytes.get(28..32) == Some(PASSWORD_LENGTH.as_slice())
+        && bytes.get(PASSWORD_LENGTH_AT..ZOOKEEPER_HEAD_SIZE) == Some(PASSWORD_LENGTH.as_slice())
 }
 
 /// Protocol version, last zxid, timeout, session id, password of 16 bytes, and since 3.4 a flag.
@@ -67,7 +67,9 @@ fn is_zookeeper_size(size: u32) -> bool {
     matches!(size, 44 | 45)
 }
 
-const ZOOKEEPER_HEAD_SIZE: usize = 32;
+/// The password's length stands behind 4 + 8 + 4 + 8 bytes.
+const PASSWORD_LENGTH_AT: usize = 24;
+const ZOOKEEPER_HEAD_SIZE: usize = PASSWORD_LENGTH_AT + 4;
 /// The shortest request there is: a header without client id and no body.
 const HEADER_SIZE_MIN: u32 = 8;
 /// `socket.request.max.bytes` of a broker, by default.

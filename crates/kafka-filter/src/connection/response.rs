@@ -290,7 +290,6 @@ impl<H: Host> Visitor for ResponseHandler<'_, H> {
             }
             (Role::TopicName, Value::String(name)) => topic.set_name(name),
             (Role::TopicId, Value::Uuid(id)) => topic.set_id(id),
-            (Role::Records, Value::Records(size_bytes)) => topic.tally.add_bytes(size_bytes),
             _ => {}
         }
         Flow::Continue
@@ -306,11 +305,11 @@ impl<H: Host> Visitor for ResponseHandler<'_, H> {
     }
 
     fn batch(&mut self, _field: &'static Field, batch: &Batch) {
-        let tally = &mut self.state.topic.tally;
-        if batch.is_control() {
-            tally.subtract_bytes(batch.size_bytes);
-        } else {
-            tally.add_batch(batch);
+        // Transaction markers are no user's records (KIP-98). A batch that is cut off at the end of
+        // a response does not come here: the client asks for it again.
+        if !batch.is_control() {
+            self.state.topic.tally.add_bytes(batch.size_bytes);
+            self.state.topic.tally.add_batch(batch);
         }
     }
 }

@@ -32,14 +32,9 @@ pub(super) struct Unnamed {
 }
 
 impl Tally {
-    /// Bytes of a record set on the wire.
+    /// Bytes of a record set or a batch on the wire.
     pub(super) fn add_bytes(&mut self, bytes: u32) {
         self.bytes = self.bytes.saturating_add(u64::from(bytes));
-    }
-
-    /// Takes away the bytes of a batch that is no user's.
-    pub(super) fn subtract_bytes(&mut self, bytes: u32) {
-        self.bytes = self.bytes.saturating_sub(u64::from(bytes));
     }
 
     pub(super) fn add_batch(&mut self, batch: &Batch) {
