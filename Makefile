@@ -36,7 +36,7 @@ wasm: ## build dist/kafka_filter.wasm
 
 .PHONY: demo
 demo: setup-demo wasm ## watch real traffic through real Envoy (DURATION=20 ends by itself)
-	$(LAB_FOLDER)/venv/bin/python tests/demo/demo.py --duration $(DURATION)
+	@$(LAB_FOLDER)/venv/bin/python -B tests/demo/demo.py --duration $(DURATION)
 
 ## Test
 
@@ -53,7 +53,8 @@ check: setup-rust ## formatting, lints, documentation, licences, generated files
 	$(LAB_FOLDER)/cargo/bin/cargo-deny --locked --workspace check bans licenses sources
 	$(CARGO) test --locked -p kafka-filter --test generated
 	$(CARGO) test --locked -p kafka-schema-gen --test drift
-	$(PYTHON) -B -m unittest discover -s tests/tidy -v
+	$(PYTHON) -B -m unittest discover -s tests/demo
+	$(PYTHON) -B -m unittest discover -s tests/tidy
 
 .PHONY: test-unit
 test-unit: setup-schemas ## rules of each module, every API and version, generated files (cargo only)
@@ -65,8 +66,9 @@ test-wasm: setup-rust wasm ## the built module, and the core's tests under Node
 	  $(CARGO) test --locked --target wasm32-unknown-unknown $(CORE)
 
 .PHONY: test-e2e
-test-e2e: wasm ## real Envoy, Kafka and clients: transparency and exact counts
+test-e2e: wasm ## real Envoy, Kafka and clients: transparency and exact counts; then the demo
 	$(LAB) test-e2e
+	$(LAB_FOLDER)/venv/bin/python -B tests/demo/demo.py --duration 8
 
 .PHONY: fuzz
 fuzz: ## the laws against hostile input, FUZZ_SECONDS (60) for each target
