@@ -25,6 +25,7 @@ class Tools:
 
     load: Path
     filters: Path
+    filter: Path
 
 
 @dataclass
@@ -40,13 +41,14 @@ class Arm:
         return f"127.0.0.1:{self.port}"
 
 
-def build() -> Tools:
-    """Builds the load and the two reference filters; quick when nothing changed."""
+def build(module: Path = paths.ARTIFACT) -> Tools:
+    """Builds the load and the two reference filters, quick when nothing changed; `module` is the filter itself."""
     _cargo("build", "--release", "-p", "kafka-bench")
     _cargo("build", "--profile", "wasm", "--target", "wasm32-wasip1", "-p", "kafka-bench-filters")
     metadata = json.loads(_cargo("metadata", "--no-deps", "--format-version", "1"))
     target = Path(metadata["target_directory"])
-    return Tools(target / "release" / "kafka-bench", target / "wasm32-wasip1" / "wasm" / "kafka_bench_filters.wasm")
+    reference = target / "wasm32-wasip1" / "wasm" / "kafka_bench_filters.wasm"
+    return Tools(target / "release" / "kafka-bench", reference, module)
 
 
 @dataclass
@@ -109,7 +111,7 @@ def _config(name: str, tools: Tools, port: int, broker: int) -> dict:
         TCP_AGAIN: [],
         NULL: [wasm_filter("null", tools.filters, "null", "null")],
         COPY: [wasm_filter("copy", tools.filters, "copy", "copy")],
-        FILTER: [wasm_filter({}, paths.ARTIFACT)],
+        FILTER: [wasm_filter({}, tools.filter)],
     }[name]
     return bootstrap([listener("kafka", port, "broker", filters)], [cluster("broker", broker)])
 

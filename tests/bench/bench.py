@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import json
 import sys
 import time
@@ -39,6 +40,7 @@ def main() -> int:
     command.add_argument("--arms", default=",".join(roads.ALL), help="names, with commas; default all")
     command.add_argument("--without-kafka", action="store_true", help="leave out what needs real Kafka")
     command.add_argument("--connections", type=int, default=1000, help="for the memory measure; 0 leaves it out")
+    command.add_argument("--filter", type=Path, default=paths.ARTIFACT, help="the module to measure; default dist/")
     command.add_argument("--json", type=Path, help="write everything measured to this file too")
     command.add_argument("--write", action="store_true", help=f"put the report into {PAGE.name}")
     commands.add_parser("check", help="is the stand-in a broker, is the load a client?")
@@ -58,9 +60,9 @@ def _run(arguments: argparse.Namespace) -> int:
     names = [name.strip() for name in arguments.arms.split(",")]
     if unknown := set(names) - set(roads.ALL):
         raise Failed(f"no such arm: {', '.join(sorted(unknown))}; there are {', '.join(roads.ALL)}")
-    if roads.FILTER in names:
-        paths.artifact()
-    tools = roads.build()
+    if roads.FILTER in names and not arguments.filter.is_file():
+        raise Failed(f"{arguments.filter} is missing: run `make wasm`")
+    tools = roads.build(arguments.filter)
     results = _measure(arguments, tools, names)
     text = report.markdown(results)
     print(text)
@@ -80,13 +82,14 @@ def _measure(arguments: argparse.Namespace, tools: roads.Tools, names: list[str]
     with_kafka = not (arguments.quick or arguments.without_kafka) and (
         "latency" in arguments.only or any(m.broker == "kafka" for m in wanted))
     results: dict[str, Any] = {"date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()) + " UTC", "rounds": rounds,
-                               "machine": run.machine(), "filter": _artifact(), "outcomes": {}, "peak_kib": {}}
+                               "machine": run.machine(), "filter": _artifact(tools.filter), "outcomes": {}, "peak_kib": {}}
     with contextlib.ExitStack() as stack:
         broker = stack.enter_context(roads.stand_in(tools))
         run.prepare(tools, f"127.0.0.1:{broker.port}")
         with roads.envoys(folder, tools, names, broker.port) as arms:
             picked = [m for m in wanted if m.broker == "stand-in"]
             results["outcomes"] |= run.take_turns(tools, arms, broker, picked, rounds, scale)
+            run.prove_it_worked(arms, results["outcomes"])
             for arm in arms:
                 if arm.envoy:
                     results["peak_kib"][arm.name] = arm.envoy.memory_kib()[1]
@@ -106,11 +109,12 @@ def _measure(arguments: argparse.Namespace, tools: roads.Tools, names: list[str]
     return results
 
 
-def _artifact() -> str:
+def _artifact(module: Path) -> str:
     """Which build was measured, so that figures of two builds are not mixed up."""
-    if not paths.ARTIFACT.is_file():
+    if not module.is_file():
         return "none"
-    return f"{paths.ARTIFACT.name}, {paths.ARTIFACT.stat().st_size:,} bytes"
+    digest = hashlib.sha256(module.read_bytes()).hexdigest()
+    return f"{module.name}, {module.stat().st_size:,} bytes, sha256 {digest[:12]}"
 
 
 def _write(text: str) -> None:

@@ -84,6 +84,20 @@ def _once(tools: Tools, arm: Arm, measure: Measure, scale: float, cpus: Sequence
     return json.loads(roads.load(tools, [*arguments, *measure.arguments], cpus))
 
 
+def prove_it_worked(arms: Sequence[Arm], outcomes: Outcomes) -> None:
+    """A filter that gave up decoding is cheap: its own metrics must account for every pair that was measured."""
+    for arm in arms:
+        if arm.name != roads.FILTER or not arm.envoy:
+            continue
+        pairs = sum(outcome["pairs"] for by_arm in outcomes.values() for outcome in by_arm.get(arm.name, []))
+        stats = arm.envoy.quiet_stats()
+        opaque = stats.total("kafka_filter_connections_opaque_total")
+        counted = stats.total("kafka_filter_responses_total")
+        if opaque or counted < pairs:
+            raise Failed(f"the filter counted {counted:.0f} responses of at least {pairs:.0f}, and gave up decoding "
+                         f"{opaque:.0f} connections:\n{stats.describe('kafka_filter_connections')}")
+
+
 def latencies(tools: Tools, arms: Sequence[Arm], rounds: int, seconds: float) -> Outcomes:
     """A fixed rate through all arms at once, their requests in turn, so that each pause of the broker meets all."""
     _say(f"Real Kafka: Produce 1 KiB, {measures.LATENCY_RATE}/s through each arm ", end="")
