@@ -135,6 +135,17 @@ class Documents(Tidy):
         phony = {name for line in re.findall(r"^\.PHONY: (.*)", text, re.M) for name in line.split()}
         self.assertEqual(phony - inner, set(re.findall(r"^([a-z0-9-]+):.* ## ", text, re.M)))
 
+    def test_the_code_map_names_modules_that_exist(self) -> None:
+        section = re.search(r"^## Code map$(.*?)^## ", read("ARCHITECTURE.md"), re.M | re.S)
+        parts = re.findall(r"^\*\*(kafka-wire|kafka-filter|src/)\*\*:(.*?)\n\n", section[1] if section else "", re.M | re.S)
+        self.assertEqual([name for name, _ in parts], ["kafka-wire", "kafka-filter", "src/"])
+        found = []
+        for part, text in parts:
+            folder = ROOT / ("src" if part == "src/" else f"crates/{part}/src")
+            paths = [name.replace("::", "/") for name in re.findall(r"`([a-z_:]+)`", text)]
+            found += [f"{part}: {p}" for p in paths if not list(folder.glob(f"{p}.rs")) + list(folder.glob(f"*/{p}.rs"))]
+        self.none("ARCHITECTURE.md names modules that are not there", found)
+
     def test_the_changelog_has_a_place_for_news(self) -> None:
         self.assertEqual(len(re.findall(r"^## Unreleased$", read("CHANGELOG.md"), re.M)), 1)
 
