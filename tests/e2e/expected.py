@@ -39,7 +39,6 @@ EXACT: Mapping[str, tuple[str, ...]] = {
     "topic_fetched_bytes_total": ("topic",),
     "topic_fetched_batches_total": ("topic", "compression"),
     "undecoded_messages_total": ("reason", "request"),
-    "label_values_overflowed_total": ("label",),
 }
 
 

@@ -128,6 +128,9 @@ class Stage:
         seen.expected = expect(len(seen.connections), seen.exchanges, self._oracle, self._topic_names)
         differences = seen.expected.differences(seen.stats, **labels)
         assert not differences, "metrics are not what passed:\n  " + "\n  ".join(differences)
+        overflowed = seen.stats.total(f"{PREFIX}label_values_overflowed_total", label="topic")
+        others = [name for name in seen.stats.names(PREFIX) if seen.stats.total(name, topic="__other__")]
+        assert bool(overflowed) == bool(others), f"{overflowed:g} topics overflowed, series of __other__: {others}"
         for gauge in ("connections_active", "requests_in_flight"):
             assert self.envoy.stats().total(PREFIX + gauge) == 0, f"{gauge} did not return to zero"
 

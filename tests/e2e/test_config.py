@@ -14,9 +14,14 @@ from lab import Envoy, Failed, Kafka, proxy, wait_until
 from oracle import Oracle
 from stage import Route, Stage, stage
 
-# What Envoy itself says when it refuses a listener, which these tests ask for.
-REFUSED = ((r"gRPC config|Unable to create Wasm plugin|Error adding/updating listener|Wasm|wasm log",
-            "a listener with a bad configuration is refused, loudly"),)
+# What Envoy and the filter say of a refused configuration, which these tests ask for: (pattern, reason).
+REFUSED = (
+    (r"wasm log kafka_filter kafka_filter: kafka-filter: configuration: ", "the filter names the mistake"),
+    (r"Wasm VM failed Failed to configure base Wasm plugin", "Envoy on the filter's refusal"),
+    (r"Plugin kafka_filter failed to load", "the same"),
+    (r"listener 'REFUSING' config rejected: Unable to create Wasm plugin", "the listener is not taken"),
+    (r"Filesystem config update rejected: Error adding/updating listener", "the file is not taken"),
+)
 
 
 def test_two_configurations_do_not_mix(folder: Path, kafka: Kafka, routes: dict[str, Route], oracle: Oracle) -> None:
@@ -62,17 +67,16 @@ def test_replaced_listener_gives_back_its_gauges(folder: Path, kafka: Kafka, rou
     topic = new_topic(kafka, "replaced")
     with stage(folder / "replaced", [routes["REPLACED"]], kafka, oracle, lds=True, drain_seconds=1) as made:
         with _load(made, topic) as sent:
-            before = made.envoy.stats().total("kafka_filter_connections_closed_total")
-            _updated(made, "2", {"reporter": "source"}, vm_id="kafka_filter_next")
-            wait_until("the old connections to be closed", lambda: made.envoy.stats().total(
-                "kafka_filter_connections_closed_total") > before, 20)
+            closed = len(made.envoy.access_entries())
+            _updated(made, "2", {"labels": {"topic": {"values_max": 150}}}, vm_id="kafka_filter_next")
+            wait_until("the old listener to be gone", lambda: len(made.envoy.access_entries()) > closed and not _draining(
+                made), 20)
         received = consume(made.bootstrap, [topic], sent.delivered)
         assert len(set(received)) == len(received) == sent.delivered
+        # Counters of a listener that is gone may begin anew (Envoy drops them with it); gauges must be right always.
         stats = made.envoy.quiet_stats()
         assert stats.total("kafka_filter_requests_in_flight") == 0
-        opened = stats.by("kafka_filter_connections_opened_total", "reporter")
-        assert opened == stats.by("kafka_filter_connections_closed_total", "reporter")
-        assert opened[("source",)] >= 1
+        stats.metric("kafka_filter_topic_fetched_records_total").label(topic=topic).value(sent.delivered)
 
 
 @pytest.mark.parametrize(("configuration", "named"), [
@@ -88,9 +92,9 @@ def test_bad_configuration_is_refused(refusing: Stage, configuration: proxy.Json
         made.update(f"bad-{named}", configuration)
         wait_until("Envoy to refuse the update",
                    lambda: made.envoy.counter("listener_manager.lds.update_rejected") > rejected)
+        wait_until(f"the log to name {named}", lambda: any(named in line for line in made.envoy.log_lines()))
         produce(made.bootstrap, topic, payloads(25, 100))
     seen.metric("topic_produced_records_total").label(topic=topic, reporter="proxy").value(25)
-    assert any(named in line for line in made.envoy.log_lines()), f"the log does not name {named}"
 
 
 def test_a_good_configuration_after_bad_ones(refusing: Stage) -> None:
@@ -151,6 +155,11 @@ def _load(made: Stage, topic: str) -> Iterator[_Sent]:
         left = producer.flush(30)
         producer.close()
     assert (left, failures) == (0, [])
+
+
+def _draining(made: Stage) -> float:
+    stats = made.envoy.stats()
+    return sum(stats.total(f"envoy_listener_manager_total_{what}_draining") for what in ("listeners", "filter_chains"))
 
 
 def _updated(made: Stage, version: str, configuration: proxy.Json, vm_id: str = "kafka_filter") -> None:

@@ -15,6 +15,9 @@ from oracle import Oracle
 from raw import EchoServer, api_versions, connect, exactly, metadata, receive
 from stage import Route, Stage, stage
 
+# docs/configuration.md: the default of limits.in_flight_max.
+IN_FLIGHT_MAX = 256
+
 _NOISE = random.Random(20).randbytes(300_000)
 
 # First bytes of a client, and the reason with which the connection must be given up.
@@ -78,13 +81,29 @@ def test_one_byte_at_a_time(main_stage: Stage) -> None:
     seen.metric("requests_total").label(request="Metadata", api_version="1").value(1)
 
 
-def test_five_hundred_requests_in_one_piece(main_stage: Stage) -> None:
+def test_as_many_requests_at_once_as_are_awaited(main_stage: Stage) -> None:
     with main_stage.watch() as seen, connect(main_stage.bootstrap) as connection:
-        connection.sendall(b"".join(api_versions(number) for number in range(500)))
-        for number in range(500):
-            assert receive(connection)[:4] == struct.pack(">i", number)
-    seen.metric("requests_total").label(request="ApiVersions").value(500)
-    seen.metric("responses_total").label(request="ApiVersions").value(500)
+        _pipelined(connection, IN_FLIGHT_MAX)
+    seen.metric("requests_total").label(request="ApiVersions").value(IN_FLIGHT_MAX)
+    seen.metric("responses_total").label(request="ApiVersions").value(IN_FLIGHT_MAX)
+
+
+def test_more_requests_at_once_than_are_awaited(main_stage: Stage) -> None:
+    """Beyond the bound the oldest are no longer awaited; all are counted and forwarded, and the sums agree."""
+    with main_stage.watch(exact=False) as seen, connect(main_stage.bootstrap) as connection:
+        _pipelined(connection, 2 * IN_FLIGHT_MAX)
+    seen.metric("requests_total").value(2 * IN_FLIGHT_MAX)
+    evicted = seen.metric("in_flight_evicted_total").read()
+    assert 0 < evicted <= IN_FLIGHT_MAX
+    seen.metric("responses_total").value(2 * IN_FLIGHT_MAX - evicted)
+    seen.metric("connections_opaque_total").absent()
+
+
+def _pipelined(connection: socket.socket, count: int) -> None:
+    """Sends that many requests in one piece and reads the answers."""
+    connection.sendall(b"".join(api_versions(number) for number in range(count)))
+    for number in range(count):
+        assert receive(connection)[:4] == struct.pack(">i", number)
 
 
 def _echoed(bootstrap: str, pieces: list[bytes]) -> bytes:

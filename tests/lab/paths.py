@@ -25,7 +25,8 @@ RUNS = LAB / "runs"
 STAMPS = LAB / "stamps"
 BUILD = LAB / "build"
 
-ARTIFACT = REPOSITORY / "dist" / "kafka_filter.wasm"
+# KAFKA_FILTER_WASM names another build, for comparing two.
+ARTIFACT = Path(os.environ.get("KAFKA_FILTER_WASM") or REPOSITORY / "dist" / "kafka_filter.wasm").resolve()
 STATS_TAGS = REPOSITORY / "envoy" / "stats-tags.yaml"
 
 

@@ -31,12 +31,13 @@ class Envoy:
     `config` is a bootstrap as a dict, or the path of a YAML or JSON file (`substitutions` then replaces texts in it,
     each of which must occur: for ports written into an example). `overlays` are YAML files merged over it, such as
     envoy/stats-tags.yaml. Relative paths in a configuration start at the repository. Connections of a listener that was
-    replaced are closed after `drain_seconds`.
+    replaced are closed after `drain_seconds`. Histograms lag behind by `flush_seconds`: Envoy merges those of its workers
+    only then.
     """
 
     def __init__(self, folder: Path, config: Json | Path, overlays: Sequence[Path] = (), concurrency: int = 2,
                  substitutions: Mapping[str, str] | None = None, log_level: str = "info", name: str = "envoy",
-                 drain_seconds: int = 1) -> None:
+                 drain_seconds: int = 1, flush_seconds: float = 0.2) -> None:
         self.folder = folder
         self.name = name
         self.admin_port = free_port()
@@ -48,6 +49,7 @@ class Envoy:
         self._substitutions = substitutions or {}
         self._log_level = log_level
         self._drain_seconds = drain_seconds
+        self._flush_seconds = flush_seconds
         self._child: Child | None = None
 
     def __enter__(self) -> Envoy:
@@ -110,9 +112,18 @@ class Envoy:
                 return int(value)
         return 0
 
-    def quiet_stats(self, timeout: float = 20.0, gauge: str = "kafka_filter_connections_active") -> Stats:
-        """The statistics once the gauge reads zero: all connections are closed and accounted for."""
-        return wait_until(f"{gauge} to return to zero", lambda: _zero(self.stats(), gauge), timeout, self._child)
+    def quiet_stats(self, timeout: float = 20.0) -> Stats:
+        """The filter's statistics once all connections are closed and Envoy has merged its workers' histograms."""
+        gauge = "kafka_filter_connections_active"
+        wait_until(f"{gauge} to return to zero", lambda: self.stats().total(gauge) == 0, timeout, self._child)
+        # One that never agrees is the reader's to find: its numbers tell more than a timeout.
+        deadline = time.monotonic() + 2 + 2 * self._flush_seconds
+        while True:
+            stats = self.stats()
+            measured = stats.total("kafka_filter_request_duration_microseconds_count")
+            if measured == stats.total("kafka_filter_responses_total") or time.monotonic() > deadline:
+                return stats
+            time.sleep(0.05)
 
     def cpu_seconds(self) -> float:
         """CPU time of the process so far, user and system (Linux)."""
@@ -159,9 +170,10 @@ class Envoy:
         return written
 
     def _overlay(self) -> str:
-        """The admin port, and the overlay files, as one YAML document. Each file is a block of top-level keys."""
+        """Admin port, flush interval and the overlay files as one YAML document; each file is a block of top-level keys."""
         admin = json.dumps(address("127.0.0.1", self.admin_port))
-        return "\n".join([f"admin: {{address: {admin}}}", *(overlay.read_text() for overlay in self._overlays)])
+        own = f"admin: {{address: {admin}}}\nstats_flush_interval: {self._flush_seconds:.3f}s"
+        return "\n".join([own, *(overlay.read_text() for overlay in self._overlays)])
 
     def _is_ready(self) -> bool:
         try:
@@ -242,10 +254,6 @@ def _json_access_log(path: Path) -> Json:
     return {"name": "envoy.access_loggers.file", "typed_config": {
         "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
         "path": str(path), "log_format": {"json_format": fields}}}
-
-
-def _zero(stats: Stats, gauge: str) -> Stats | None:
-    return stats if stats.total(gauge) == 0 else None
 
 
 # Envoy's own warnings in a healthy run: (pattern, reason).
