@@ -56,10 +56,13 @@ pub(crate) struct Guest {
     pub(crate) starting: bool,
     /// Context that the callback at hand belongs to.
     pub(crate) context: u32,
-    /// What [`imports::PLUGIN_CONFIGURATION`] or a direction's buffer holds during the callback at hand.
+    /// What [`imports::PLUGIN_CONFIGURATION`] or a direction's buffer holds during the callback at
+    /// hand.
     pub(crate) buffer: Option<(u32, Vec<u8>)>,
     /// Properties of each context, by path with NUL between its parts.
     pub(crate) properties: BTreeMap<u32, BTreeMap<Vec<u8>, Vec<u8>>>,
+    /// Milliseconds between ticks of each root context that asked for them.
+    pub(crate) ticks: BTreeMap<u32, u32>,
     /// Stat names by metric id.
     pub(crate) metrics: Vec<String>,
     /// Imports that fail, and with which status.
@@ -78,6 +81,7 @@ impl Worker {
             context: 0,
             buffer: None,
             properties: BTreeMap::new(),
+            ticks: BTreeMap::new(),
             metrics: Vec::new(),
             faults: BTreeMap::new(),
             calls: Calls::default(),
@@ -85,10 +89,8 @@ impl Worker {
         let mut store = Store::new(engine, guest);
         store.set_fuel(FUEL).expect("the engine counts fuel");
         let mut linker = Linker::new(engine);
-        imports::link(&mut linker).expect("each import is defined once");
-        let instance = linker.instantiate(&mut store, module).unwrap_or_else(|error| {
-            panic!("the module wants an import that the allow-list of tests/wasm_abi.rs has not: {error:#}")
-        });
+        imports::link(&mut linker, module).expect("each import is defined once");
+        let instance = linker.instantiate(&mut store, module).expect("the module starts");
         store.data_mut().memory = instance.get_memory(&mut store, "memory");
         store.data_mut().allocate = instance
             .get_typed_func(&mut store, "proxy_on_memory_allocate")
@@ -106,8 +108,10 @@ impl Worker {
         self.set_property(root, &["plugin_root_id"], root_id.as_bytes());
         self.set_property(root, &["plugin_name"], b"kafka");
         assert_eq!(self.call::<_, u32>("proxy_on_vm_start", (root, 0_u32)), 1, "proxy_on_vm_start");
-        self.store.data_mut().buffer = Some((imports::PLUGIN_CONFIGURATION, configuration.to_vec()));
+        self.store.data_mut().buffer =
+            Some((imports::PLUGIN_CONFIGURATION, configuration.to_vec()));
         let size = u32::try_from(configuration.len()).expect("configurations are small");
+        self.store.data_mut().context = root;
         let accepted: u32 = self.call("proxy_on_configure", (root, size));
         self.store.data_mut().buffer = None;
         (accepted == 1).then_some(Root(root))
@@ -115,7 +119,8 @@ impl Worker {
 
     /// A client connects on a listener of this direction (1 inbound, 2 outbound, 0 not said).
     pub fn open(&mut self, root: Root, listener_direction: i64) -> Stream {
-        // The SDK asks the host when it creates the context, so the properties stand before it is called.
+        // The SDK asks the host when it creates the context, so the properties stand before it is
+        // called.
         let next = self.last_context + 1;
         let inherited = self.store.data().properties.get(&root.0).cloned().unwrap_or_default();
         self.store.data_mut().properties.insert(next, inherited);
@@ -165,10 +170,29 @@ impl Worker {
         self.store.data_mut().properties.remove(&stream.0);
     }
 
-    /// Envoy's timer fires for a root context.
-    pub fn tick(&mut self, root: Root) {
+    /// No connection has anything to say for so many seconds: Envoy's timers fire.
+    pub fn rest(&mut self, seconds: u32) {
+        let ticks = self.store.data().ticks.clone();
+        for _ in 0..seconds {
+            for (root, period) in &ticks {
+                self.store.data_mut().context = *root;
+                for _ in 0..1_000_u32.checked_div(*period).unwrap_or(0) {
+                    self.call::<_, ()>("proxy_on_tick", *root);
+                }
+            }
+        }
+    }
+
+    /// Envoy has no more use for a configuration, at once after its last connection.
+    pub fn retire(&mut self, root: Root) {
         self.store.data_mut().context = root.0;
-        self.call::<_, ()>("proxy_on_tick", root.0);
+        let done: u32 = self.call("proxy_on_done", root.0);
+        assert_eq!(
+            done, 1,
+            "the filter waits for something, and Envoy would keep the configuration"
+        );
+        self.call::<_, ()>("proxy_on_delete", root.0);
+        self.store.data_mut().ticks.remove(&root.0);
     }
 
     /// Makes an import fail with this status from now on, without doing its work.
@@ -213,7 +237,11 @@ impl Worker {
     }
 
     /// A trap here would take down every connection of the worker, so it fails the test.
-    fn call<P: wasmtime::WasmParams, R: wasmtime::WasmResults>(&mut self, export: &str, params: P) -> R {
+    fn call<P: wasmtime::WasmParams, R: wasmtime::WasmResults>(
+        &mut self,
+        export: &str,
+        params: P,
+    ) -> R {
         let function = self
             .instance
             .get_typed_func::<P, R>(&mut self.store, export)
