@@ -1,0 +1,182 @@
+//! Writes the seed corpus, `corpus/<target>/`: the same files at every run.
+//!
+//! Seeds are scripts in the targets' own input formats: messages of this package's encoder for every API,
+//! conversations, and configurations.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use kafka_filter_fuzz::input::write_bytes;
+use kafka_filter_fuzz::script::Script;
+use kafka_wire::schema;
+
+mod captures;
+
+fn main() -> std::io::Result<()> {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut corpus = Corpus { root: package.join("corpus"), files: 0, bytes: 0 };
+    corpus.clear()?;
+    walker(&mut corpus)?;
+    frame(&mut corpus)?;
+    header(&mut corpus)?;
+    config(&mut corpus)?;
+    connection(&mut corpus)?;
+    for (name, seed) in captures::connection_seeds(&package.join("../tests/captures"))? {
+        corpus.write("connection", &format!("capture-{name}"), &seed)?;
+    }
+    println!("{} seeds, {} bytes in {}", corpus.files, corpus.bytes, corpus.root.display());
+    assert!(corpus.files <= FILES_MAX && corpus.bytes <= BYTES_MAX, "the corpus is too large");
+    Ok(())
+}
+
+/// The folders that are written.
+struct Corpus {
+    root: PathBuf,
+    files: usize,
+    bytes: usize,
+}
+
+impl Corpus {
+    fn clear(&self) -> std::io::Result<()> {
+        if self.root.exists() {
+            fs::remove_dir_all(&self.root)?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, target: &str, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+        let folder = self.root.join(target);
+        fs::create_dir_all(&folder)?;
+        fs::write(folder.join(name), bytes)?;
+        self.files += 1;
+        self.bytes += bytes.len();
+        Ok(())
+    }
+}
+
+/// One body of every API, requests and responses by turns, in its newest version.
+fn walker(corpus: &mut Corpus) -> std::io::Result<()> {
+    for (index, api) in schema::apis().enumerate() {
+        let is_response = index % 2;
+        let message = if is_response == 0 { &api.request } else { &api.response };
+        let index = u8::try_from(index).unwrap_or(0);
+        let mut seed = vec![index, u8::try_from(is_response).unwrap_or(0), message.versions.last];
+        seed.extend(noise(u64::from(index) + 1).take(90));
+        corpus.write("walker", &format!("encoded-{}", message.name), &seed)?;
+    }
+    Ok(())
+}
+
+/// Frames of encoded bodies, of bytes, of wrong sizes.
+fn frame(corpus: &mut Corpus) -> std::io::Result<()> {
+    for (name, kinds) in [
+        ("encoded", &[100_u8, 120, 150, 180][..]),
+        ("bytes", &[0, 10, 20]),
+        ("wrong-size", &[95, 195, 99]),
+        ("loose", &[250, 100, 250, 0]),
+    ] {
+        for variant in 0..4_u8 {
+            let mut noise = noise(u64::from(variant) + 100);
+            let mut seed = vec![8, variant, 0, 0, variant % 3];
+            write_bytes(&mut seed, &[1, 3, 200]);
+            for kind in kinds.iter().cycle().take(8) {
+                seed.push(*kind);
+                seed.extend(noise.by_ref().take(60));
+            }
+            corpus.write("frame", &format!("{name}-{variant}"), &seed)?;
+        }
+    }
+    Ok(())
+}
+
+/// Request headers with each form of client id.
+fn header(corpus: &mut Corpus) -> std::io::Result<()> {
+    let head = [0, 3, 0, 9, 0, 0, 0, 1];
+    let ids: [(&str, &[u8]); 5] = [
+        ("short", &[0, 3, b'a', b'p', b'p']),
+        ("null", &[0xff, 0xff]),
+        ("empty", &[0, 0]),
+        ("negative", &[0x80, 0]),
+        ("cut", &[0, 9, b'a']),
+    ];
+    for (name, id) in ids {
+        // The first three bytes tell splits, the fourth that the size fits.
+        let seed = [&[3, 7, 255, 255][..], &head, id, b"body"].concat();
+        corpus.write("header", &format!("fits-{name}"), &seed)?;
+        let size = i32::try_from(head.len() + id.len()).unwrap_or(0).to_be_bytes();
+        let frame = [&size[..], &head, id].concat();
+        let seed = [&[3, 7, 0][..], &frame, &frame].concat();
+        corpus.write("header", &format!("two-{name}"), &seed)?;
+    }
+    let long = [&[3, 7, 255][..], &head, &[1, 44], &[b'z'; 300]].concat();
+    corpus.write("header", "fits-long", &long)
+}
+
+/// Texts that are right, and one for each way of being wrong.
+fn config(corpus: &mut Corpus) -> std::io::Result<()> {
+    let texts = [
+        ("empty-object", "{}"),
+        ("blank", " \n\t"),
+        (
+            "full",
+            r#"{"reporter":"source","labels":{"topic":{"values_max":500},"request":{"values_max":1},"api_version":{"values_max":2},"error":{"values_max":3}},"limits":{"in_flight_max":64,"walk_size_bytes":65536,"topic_ids_max":100}}"#,
+        ),
+        ("whole-float", r#"{"limits":{"in_flight_max":2e2}}"#),
+        ("fraction", r#"{"limits":{"in_flight_max":2.5}}"#),
+        ("negative", r#"{"limits":{"in_flight_max":-1}}"#),
+        ("huge", r#"{"limits":{"in_flight_max":18446744073709551615}}"#),
+        ("unknown-key", r#"{"label":{}}"#),
+        ("unknown-inner", r#"{"labels":{"topics":{"values_max":1}}}"#),
+        ("twice", r#"{"reporter":"auto","reporter":"proxy"}"#),
+        ("wrong-type", r#"{"labels":{"topic":5}}"#),
+        ("wrong-word", r#"{"reporter":"sidecar\n\u0007"}"#),
+        ("array", "[1,2,3]"),
+        ("null", "null"),
+        ("text", "\"x\""),
+        ("cut", r#"{"labels":{"topic":{"values_"#),
+        ("escaped-key", r#"{"\u006cabels":{}}"#),
+        ("bom", "\u{feff}{}"),
+    ];
+    for (name, text) in texts {
+        corpus.write("config", name, text.as_bytes())?;
+    }
+    let deep = "[".repeat(200);
+    corpus.write("config", "deep", deep.as_bytes())
+}
+
+/// Of many random scripts those that get far: right ones with the most responses, and any others.
+fn connection(corpus: &mut Corpus) -> std::io::Result<()> {
+    let mut scripts: Vec<(i64, u64, Vec<u8>)> = (0..SCRIPTS_TRIED)
+        .filter_map(|number| {
+            let mut seed = vec![0xff, if number % 2 == 0 { 0xf3 } else { 0x02 }, 0];
+            seed.extend(noise(number + 1_000).take(400));
+            let expected = Script::new(&seed).expected?;
+            Some((expected.responses.0, number, seed))
+        })
+        .collect();
+    scripts.sort_by_key(|(responses, number, _)| (std::cmp::Reverse(*responses), *number));
+    for (_, number, seed) in scripts.into_iter().take(20) {
+        corpus.write("connection", &format!("right-{number}"), &seed)?;
+    }
+    for number in 0..12_u64 {
+        let seed: Vec<u8> = noise(number + 500).take(700).collect();
+        corpus.write("connection", &format!("any-{number}"), &seed)?;
+    }
+    Ok(())
+}
+
+/// Bytes that look random and are the same every time.
+fn noise(seed: u64) -> impl Iterator<Item = u8> {
+    // xorshift64, Marsaglia 2003.
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    std::iter::from_fn(move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        Some(state.to_be_bytes()[2])
+    })
+}
+
+const SCRIPTS_TRIED: u64 = 20_000;
+const FILES_MAX: usize = 200;
+const BYTES_MAX: usize = 300 * 1024;
