@@ -16,6 +16,8 @@ TARGET_FOLDER := $(abspath $(or $(CARGO_TARGET_DIR),target))
 # What is built and tested natively; the shell and the benchmark's filters exist for wasm alone.
 NATIVE := -p kafka-wire -p kafka-filter -p kafka-schema-gen -p kafka-bench
 WASM := -p kafka-filter-wasm -p kafka-bench-filters
+# A small host that runs the built module.
+WASM_HOST := -p kafka-filter-wasm-tests
 # The crates whose tests run once more where usize has 32 bits.
 CORE := -p kafka-wire -p kafka-filter
 
@@ -46,7 +48,7 @@ test: setup check test-unit test-wasm test-e2e ## everything: sets up, checks, a
 .PHONY: check
 check: setup-rust ## formatting, lints, documentation, licences, generated files, house rules
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --locked --all-targets $(NATIVE) -- -D warnings
+	$(CARGO) clippy --locked --all-targets $(NATIVE) $(WASM_HOST) -- -D warnings
 	$(CARGO) clippy --locked --target wasm32-wasip1 $(WASM) -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items $(NATIVE)
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items --target wasm32-wasip1 $(WASM)
@@ -62,6 +64,7 @@ test-unit: setup-schemas ## rules of each module, every API and version, generat
 
 .PHONY: test-wasm
 test-wasm: setup-rust wasm ## the built module, and the core's tests under Node
+	$(CARGO) test --locked $(WASM_HOST)
 	CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$(LAB_FOLDER)/cargo/bin/wasm-bindgen-test-runner \
 	  $(CARGO) test --locked --target wasm32-unknown-unknown $(CORE)
 
