@@ -139,15 +139,16 @@ impl<'a, S: Source> Intake<'a, S> {
         if self.position < self.window_start { 0 } else { end.saturating_sub(self.position) }
     }
 
-    /// Reads a window at the current position. Reading on where the last window ended doubles the
-    /// size, a jump starts small again: a skipped payload is not pulled, small messages come in
-    /// few reads.
+    /// Reads a window at the current position. A read costs about as much as copying some kilobytes
+    /// does, so going on near the last window's end makes the next one larger: small messages and
+    /// small batches come in few reads. A jump starts small again: large payloads are not pulled.
     fn pull(&mut self, need: usize) -> Result<(), Shortage> {
         let window_end = self
             .window
             .as_deref()
             .map_or(0, |window| self.window_start.saturating_add(window.len()));
-        self.window_size = if self.window.is_none() || self.position > window_end {
+        let jump = self.position.saturating_sub(window_end);
+        self.window_size = if self.window.is_none() || jump > self.window_size {
             WINDOW_MIN
         } else {
             self.window_size.saturating_mul(4).min(WINDOW_MAX)
