@@ -15,8 +15,9 @@ from pathlib import Path
 
 from lab import Envoy, Failed, bootstrap, cluster, free_port, listener, paths, wasm_filter
 
-DIRECT, TCP, TCP_AGAIN, NULL, COPY, FILTER = "direct", "tcp_proxy", "tcp_proxy again", "null wasm", "copy wasm", "kafka-filter"
-ALL = (DIRECT, TCP, NULL, COPY, FILTER, TCP_AGAIN)
+DIRECT, TCP, TCP_AGAIN = "direct", "tcp_proxy", "tcp_proxy again"
+NULL, COPY, FLOOR, FILTER = "null wasm", "copy wasm", "floor wasm", "kafka-filter"
+ALL = (DIRECT, TCP, NULL, COPY, FLOOR, FILTER, TCP_AGAIN)
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Arm:
 
 
 def build(module: Path = paths.ARTIFACT) -> Tools:
-    """Builds the load and the two reference filters, quick when nothing changed; `module` is the filter itself."""
+    """Builds the load and the reference filters, quick when nothing changed; `module` is the filter itself."""
     _cargo("build", "--release", "-p", "kafka-bench")
     _cargo("build", "--profile", "wasm", "--target", "wasm32-wasip1", "-p", "kafka-bench-filters")
     metadata = json.loads(_cargo("metadata", "--no-deps", "--format-version", "1"))
@@ -111,6 +112,7 @@ def _config(name: str, tools: Tools, port: int, broker: int) -> dict:
         TCP_AGAIN: [],
         NULL: [wasm_filter("null", tools.filters, "null", "null")],
         COPY: [wasm_filter("copy", tools.filters, "copy", "copy")],
+        FLOOR: [wasm_filter("floor", tools.filters, "floor", "floor")],
         FILTER: [wasm_filter({}, tools.filter)],
     }[name]
     return bootstrap([listener("kafka", port, "broker", filters)], [cluster("broker", broker)])

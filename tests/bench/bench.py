@@ -103,6 +103,8 @@ def _measure(arguments: argparse.Namespace, tools: roads.Tools, names: list[str]
                 results["outcomes"] |= run.take_turns(tools, arms, None, picked, rounds, scale)
                 if not arguments.only or "latency" in arguments.only:
                     results["outcomes"] |= run.latencies(tools, arms, rounds, 10.0)
+                run.prove_it_worked(arms, {key: found for key, found in results["outcomes"].items()
+                                           if key == "latency" or key in {m.key for m in picked}})
     if arguments.connections and not arguments.quick and (not arguments.only or "memory" in arguments.only):
         proxied = [name for name in names if name in (roads.TCP, roads.NULL, roads.FILTER)]
         results["memory"] = run.memory(tools, folder, proxied, arguments.connections)

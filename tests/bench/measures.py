@@ -57,7 +57,7 @@ def _fetch(topic: str) -> tuple[str, ...]:
 
 
 # Topics that Fetch reads: name, bytes of each batch, number of batches. A response holds about 1 MiB of them.
-FETCHED = (("fetch-16k", 16 << 10, 64), ("fetch-1m", (1 << 20) - 512, 1))
+FETCHED = (("fetch-4k", 4 << 10, 256), ("fetch-16k", 16 << 10, 64), ("fetch-1m", (1 << 20) - 512, 1))
 
 COST = (
     Measure("pair-64", "Heartbeat, 64 in flight", "window", ("--kind", "heartbeat", "--window", "64"), PAIR, bound=6),
@@ -67,6 +67,7 @@ COST = (
     Measure("produce-1k", "Produce 1 KiB, 5 in flight", "window", _produce(1 << 10, 5), PAIR),
     Measure("produce-16k", "Produce 16 KiB, 5 in flight", "window", _produce(16 << 10, 5), GIGABYTE),
     Measure("produce-128k", "Produce 128 KiB, 5 in flight", "window", _produce(128 << 10, 5), GIGABYTE, bound=0.1),
+    Measure("fetch-4k", "Fetch 1 MiB of 4 KiB batches", "window", _fetch("fetch-4k"), GIGABYTE),
     Measure("fetch-16k", "Fetch 1 MiB of 16 KiB batches", "window", _fetch("fetch-16k"), GIGABYTE, bound=0.1),
     Measure("fetch-1m", "Fetch 1 MiB in one batch", "window", _fetch("fetch-1m"), GIGABYTE, bound=0.1),
     Measure("connect", "Connect, ApiVersions, close", "connect", (), CONNECTION, bound=60),

@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any
 
 from . import measures
-from .arms import ALL, COPY, DIRECT, FILTER, NULL, TCP, TCP_AGAIN
+from .arms import ALL, COPY, DIRECT, FILTER, FLOOR, NULL, TCP, TCP_AGAIN
 from .measures import Measure
 
 Results = Mapping[str, Any]
@@ -22,9 +22,11 @@ def markdown(results: Results) -> str:
         f"Envoy {machine['envoy']}, Kafka {machine['kafka']}; {results['rounds']} rounds; load average at the "
         f"start {loads}. Filter: {results['filter']}.",
         "### Bounds", _bounds(results),
-        "### CPU time of the Envoy process", _costs(results),
-        "### Throughput", _throughput(results),
     ]
+    if _measures(results, measures.COST):
+        parts += ["### CPU time of the Envoy process", _costs(results)]
+    if _measures(results, measures.THROUGHPUT):
+        parts += ["### Throughput", _throughput(results)]
     if "latency" in results["outcomes"]:
         parts += ["### Latency at a fixed rate, real Kafka", _latency(results)]
     if results.get("memory"):
@@ -96,12 +98,12 @@ def _costs(results: Results) -> str:
         for name in names:
             found = _cost(results, measure, name)
             row.append(f"{found[0]:.{_digits(measure)}f} ({found[1]:.{_digits(measure)}f})" if found else "")
-        for arm in (NULL, COPY, FILTER):
+        for arm in (NULL, COPY, FLOOR, FILTER):
             more = added(results, measure, arm)
             if arm in names:
                 row.append(f"{more[0]:+.{_digits(measure)}f}" if more else "")
         rows.append(row)
-    heads = [*names, *(f"{arm} − tcp" for arm in (NULL, COPY, FILTER) if arm in names)]
+    heads = [*names, *(f"{arm} − tcp" for arm in (NULL, COPY, FLOOR, FILTER) if arm in names)]
     return "Least over the rounds (median); one worker, on one core with both ends.\n\n" + _table(("measure", *heads), rows)
 
 
