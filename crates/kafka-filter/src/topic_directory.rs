@@ -83,7 +83,8 @@ impl TopicDirectory {
         hasher.write(name);
         let hash = hasher.finish();
         self.learnt.resize(LEARNT_MAX, 0);
-        let place = usize::try_from(hash).unwrap_or(0) & (LEARNT_MAX - 1);
+        // Masked while it is 64 bits wide: where usize has 32 a hash as such does not fit.
+        let place = usize::try_from(hash & LEARNT_MASK).unwrap_or(0);
         match self.learnt.get_mut(place) {
             Some(slot) if *slot == hash => return,
             Some(slot) => *slot = hash,
@@ -165,6 +166,7 @@ const ENTRY_HEAD: usize = 17;
 const SET_ENTRIES_MAX: u32 = 8;
 /// Topics of which a worker knows that they are stored; a power of two.
 const LEARNT_MAX: usize = 16 * 1024;
+const LEARNT_MASK: u64 = LEARNT_MAX as u64 - 1;
 /// How often a worker tries to store an entry; the next answer of a broker tries again.
 const STORE_TRIES_MAX: u32 = 4;
 
