@@ -8,7 +8,7 @@ use bytes::BytesMut;
 
 use crate::error::{Malformed, Stop};
 use crate::header;
-use crate::intake::{CARRY_MAX, Intake, Shortage, Source};
+use crate::intake::{CARRY_MAX, Intake, Shortage, Source, WINDOW_MIN};
 use crate::reader::{self, STRING_MAX};
 use crate::schema::Message;
 use crate::walk::{Progress, Visitor, Walker};
@@ -86,6 +86,7 @@ pub enum Outcome {
 /// Decoder of one direction of a connection; its memory does not grow.
 pub struct FrameDecoder {
     carry: BytesMut,
+    window_size: usize,
     frame: Frame,
 }
 
@@ -135,7 +136,7 @@ impl FrameDecoder {
             walker: None,
             outcome: Outcome::Decoded,
         };
-        Self { carry: BytesMut::with_capacity(CARRY_MAX), frame }
+        Self { carry: BytesMut::with_capacity(CARRY_MAX), window_size: WINDOW_MIN, frame }
     }
 
     /// Passes over the bytes of a callback when all of them are inside something that is skipped,
@@ -159,7 +160,7 @@ impl FrameDecoder {
         source: &mut S,
         handler: &mut H,
     ) -> Result<(), Stop> {
-        let mut intake = Intake::new(&mut self.carry, source);
+        let mut intake = Intake::new(&mut self.carry, &mut self.window_size, source);
         loop {
             if self.frame.skip > 0 && !self.frame.pass(&mut intake) {
                 return Ok(());

@@ -47,11 +47,18 @@ pub(crate) struct Intake<'a, S: Source> {
     borrowed: usize,
     window: Option<S::Window>,
     window_start: usize,
-    window_size: usize,
+    window_size: &'a mut usize,
+    /// A skip went further than a window since the last read.
+    jumped: bool,
 }
 
 impl<'a, S: Source> Intake<'a, S> {
-    pub(crate) fn new(carry: &'a mut BytesMut, source: &'a mut S) -> Self {
+    /// `window_size` is the size of the stream's last read, [`WINDOW_MIN`] at first.
+    pub(crate) fn new(
+        carry: &'a mut BytesMut,
+        window_size: &'a mut usize,
+        source: &'a mut S,
+    ) -> Self {
         let len = source.len();
         Self {
             carry,
@@ -61,7 +68,8 @@ impl<'a, S: Source> Intake<'a, S> {
             borrowed: 0,
             window: None,
             window_start: 0,
-            window_size: WINDOW_MIN,
+            window_size,
+            jumped: false,
         }
     }
 
@@ -111,6 +119,10 @@ impl<'a, S: Source> Intake<'a, S> {
         let carried = count.min(self.carry.len());
         self.consume(carried);
         let left = count.saturating_sub(carried);
+        if left > *self.window_size {
+            *self.window_size = WINDOW_MIN;
+            self.jumped = true;
+        }
         let ahead = if self.carry.is_empty() { left.min(self.available()) } else { 0 };
         self.position = self.position.saturating_add(ahead);
         carried.saturating_add(ahead)
@@ -143,17 +155,11 @@ impl<'a, S: Source> Intake<'a, S> {
     /// does, so going on near the last window's end makes the next one larger: small messages and
     /// small batches come in few reads. A jump starts small again: large payloads are not pulled.
     fn pull(&mut self, need: usize) -> Result<(), Shortage> {
-        let window_end = self
-            .window
-            .as_deref()
-            .map_or(0, |window| self.window_start.saturating_add(window.len()));
-        let jump = self.position.saturating_sub(window_end);
-        self.window_size = if self.window.is_none() || jump > self.window_size {
-            WINDOW_MIN
-        } else {
-            self.window_size.saturating_mul(4).min(WINDOW_MAX)
-        };
-        let size = self.window_size.max(need).min(self.available());
+        if self.window.is_some() && !self.jumped {
+            *self.window_size = self.window_size.saturating_mul(4).min(WINDOW_MAX);
+        }
+        self.jumped = false;
+        let size = need.max(*self.window_size).min(self.available());
         // Given back before the next one is asked for, so that the host's allocator can reuse it.
         self.window = None;
         self.window = self.source.read(self.position, size);
