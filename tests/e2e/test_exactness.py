@@ -2,41 +2,31 @@
 
 from __future__ import annotations
 
-import json
+import re
 import threading
 
 from clients import consume, new_topic, payloads, produce
-from confluent_kafka import Consumer, Producer, TopicPartition
-from lab import wait_until
+from confluent_kafka import Consumer, TopicPartition
+from lab import tools
 from raw import api_versions, connect, metadata, receive, reset
 from stage import Seen, Stage
 
 
-def test_librdkafka_counts_the_same_requests_and_bytes(main_stage: Stage) -> None:
-    """librdkafka's own statistics: requests sent, responses received, and their bytes."""
+def test_the_java_producer_counts_the_same(main_stage: Stage) -> None:
+    """The client's own metrics, printed when all is sent: requests, responses, the bytes of both, records."""
     topic = new_topic(main_stage.kafka, "own-count")
-    latest: dict[str, dict] = {}
-    taken = 0
-
-    def keep(text: str) -> None:
-        nonlocal taken
-        taken += 1
-        # A broker that was only needed for bootstrapping leaves the list: its last figures still count.
-        latest.update(json.loads(text)["brokers"])
-
     with main_stage.watch() as seen:
-        producer = Producer({"bootstrap.servers": main_stage.bootstrap, "statistics.interval.ms": 10, "stats_cb": keep})
-        for value in payloads(2000, 300):
-            producer.produce(topic, value)
-            producer.poll(0)
-        assert producer.flush(30) == 0
-        delivered = taken
-        wait_until("figures from after the last delivery",
-                   lambda: producer.poll(0.02) is not None and taken >= delivered + 3, 10)
-        producer.close()
-    for metric, field in (("requests_total", "tx"), ("responses_total", "rx"),
-                          ("request_bytes_total", "txbytes"), ("response_bytes_total", "rxbytes")):
-        seen.metric(metric).value(sum(broker[field] for broker in latest.values()))
+        printed = tools.java(
+            tools.PRODUCER_PERFORMANCE, "--topic", topic, "--num-records", "3000", "--record-size", "300",
+            "--throughput", "-1", "--print-metrics", "--producer-props", f"bootstrap.servers={main_stage.bootstrap}",
+            "compression.type=lz4", "enable.metrics.push=false")
+    told = {name: float(value) for name, value in
+            re.findall(r"^producer-metrics:([a-z-]+):\{client-id=[^,}]*\} *: ([0-9.]+)$", printed, re.MULTILINE)}
+    seen.metric("requests_total").value(told["request-total"])
+    seen.metric("responses_total").value(told["response-total"])
+    seen.metric("request_bytes_total").value(told["outgoing-byte-total"])
+    seen.metric("response_bytes_total").value(told["incoming-byte-total"])
+    seen.metric("topic_produced_records_total").label(topic=topic).value(told["record-send-total"])
 
 
 def test_the_broker_holds_as_many_records(main_stage: Stage) -> None:
