@@ -186,6 +186,12 @@ class Pins(Tidy):
         promised = tomllib.loads(read("Cargo.toml"))["workspace"]["package"]["rust-version"]
         self.assertTrue(channel.startswith(promised), f"{channel} is not {promised}")
 
+    def test_the_readme_asks_for_what_setup_asks_for(self) -> None:
+        least = tomllib.loads(read("tests/lab/versions.toml"))["prerequisites"]
+        told = {name: re.search(rf"\b{word} (\d[\d.]*\d)", read("README.md"))
+                for name, word in {"python": "Python", "java": "JDK", "node": r"Node\.js"}.items()}
+        self.assertEqual({name: found and found[1] for name, found in told.items()}, {name: least[name] for name in told})
+
     def test_lock_files_name_public_registries(self) -> None:
         for name in files("Cargo.lock"):
             sources = {p.get("source") for p in tomllib.loads(read(name))["package"]} - {None}
