@@ -11,6 +11,7 @@ import java.io.InputStreamReader;
 import java.io.PrintWriter;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.Locale;
 import org.apache.kafka.common.message.ApiMessageType;
 import org.apache.kafka.common.message.FetchResponseData;
 import org.apache.kafka.common.message.ProduceRequestData;
@@ -92,7 +93,7 @@ public final class Oracle {
         ApiMessage data = type.newResponse();
         data.read(new ByteBufferAccessor(bytes), bodyVersion);
         ObjectNode node = describe("response", key, bodyVersion, data);
-        errors(node.get("data"), node.putArray("errors"));
+        errors(node.get("data"), node.putArray("errors"), node.putObject("errorNames"));
         if (data instanceof FetchResponseData) {
             ArrayNode sets = node.putArray("sets");
             ((FetchResponseData) data).responses().forEach(topic -> topic.partitions().forEach(partition ->
@@ -112,16 +113,18 @@ public final class Oracle {
         return node;
     }
 
-    /** Each non-zero error code, wherever it stands, by the name that Kafka gives it. */
-    private static void errors(JsonNode node, ArrayNode found) {
+    /** Each non-zero error code, wherever it stands, by the name that Kafka gives it; and the names by their codes. */
+    private static void errors(JsonNode node, ArrayNode found, ObjectNode names) {
         node.fields().forEachRemaining(field -> {
-            if (field.getKey().toLowerCase().endsWith("errorcode") && field.getValue().asInt() != 0) {
-                found.add(Errors.forCode((short) field.getValue().asInt()).name());
+            int code = field.getValue().asInt();
+            if (field.getKey().toLowerCase(Locale.ROOT).endsWith("errorcode") && code != 0) {
+                found.add(Errors.forCode((short) code).name());
+                names.put(Integer.toString(code), Errors.forCode((short) code).name());
             }
-            errors(field.getValue(), found);
+            errors(field.getValue(), found, names);
         });
         if (node.isArray()) {
-            node.forEach(element -> errors(element, found));
+            node.forEach(element -> errors(element, found, names));
         }
     }
 

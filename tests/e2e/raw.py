@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterable
 from types import TracebackType
 
-API_VERSIONS, METADATA = 18, 3
+FETCH, METADATA, API_VERSIONS = 1, 3, 18
 
 
 def frame(api_key: int, api_version: int, correlation_id: int, body: bytes = b"", client_id: bytes = b"raw") -> bytes:
@@ -26,6 +26,14 @@ def metadata(correlation_id: int, topics: Iterable[str]) -> bytes:
     names = [name.encode() for name in topics]
     body = struct.pack(">i", len(names)) + b"".join(struct.pack(">h", len(name)) + name for name in names)
     return frame(METADATA, 1, correlation_id, body)
+
+
+def fetch(correlation_id: int, topic: str, max_wait_ms: int) -> bytes:
+    """Fetch v4 as a consumer, of partition 0 from offset 0; the broker waits that long when there is nothing."""
+    name = topic.encode()
+    body = struct.pack(">iiiib", -1, max_wait_ms, 1, 1 << 20, 0)
+    body += struct.pack(">ih", 1, len(name)) + name + struct.pack(">iiqi", 1, 0, 0, 1 << 20)
+    return frame(FETCH, 4, correlation_id, body)
 
 
 def receive(connection: socket.socket) -> bytes:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 
 from clients import consume, new_topic, payloads, produce
 from confluent_kafka import Consumer, TopicPartition
 from lab import tools
-from raw import api_versions, connect, metadata, receive, reset
+from raw import api_versions, connect, fetch, metadata, receive, reset
 from stage import Seen, Stage
 
 
@@ -103,10 +104,43 @@ def test_mixed_load_from_many_threads(main_stage: Stage) -> None:
     _assert_sums(seen)
 
 
-def test_build_info_is_one(main_stage: Stage) -> None:
-    labels, value = next(main_stage.envoy.stats().series("kafka_filter_build_info"))
+def test_durations_are_true(main_stage: Stage) -> None:
+    """The broker answers a fetch of nothing when its time is over, and the client sees how long that took."""
+    topic = new_topic(main_stage.kafka, "waiting")
+    with main_stage.watch() as seen, connect(main_stage.bootstrap) as connection:
+        connection.sendall(metadata(1, [topic]))
+        receive(connection)
+        started = time.monotonic()
+        for number in range(3):
+            connection.sendall(fetch(number, topic, max_wait_ms=400))
+            receive(connection)
+        waited = (time.monotonic() - started) * 1e6
+    for name, labels in (("request_duration_microseconds", {}), ("topic_request_duration_microseconds", {"topic": topic})):
+        seen.metric(f"{name}_count").label(request="FetchConsumer", **labels).value(3)
+        measured = seen.metric(f"{name}_sum").label(request="FetchConsumer", **labels).read()
+        # Envoy's histograms round each sample to two digits.
+        assert 3 * 400_000 * 0.95 <= measured <= waited * 1.05
+
+
+def test_throttling(main_stage: Stage) -> None:
+    """A quota on the client: the broker says for how long to wait, and that is summed."""
+    topic = new_topic(main_stage.kafka, "throttled")
+    tools.java(tools.CONFIGS, "--bootstrap-server", main_stage.kafka.bootstrap, "--alter", "--entity-type", "clients",
+               "--entity-name", "slow", "--add-config", "producer_byte_rate=2000")
+    with main_stage.watch() as seen:
+        produce(main_stage.bootstrap, topic, [bytes(8000)] * 3, client_id="slow", linger_ms=50)
+    seen.metric("throttled_responses_total").label(request="Produce").at_least(1)
+    seen.metric("throttle_time_milliseconds_total").label(request="Produce").at_least(100)
+
+
+def test_totals_describe_themselves(main_stage: Stage) -> None:
+    stats = main_stage.envoy.stats()
+    labels, value = next(stats.series("kafka_filter_build_info"))
     assert value == 1
     assert labels["kafka_release"] and labels["filter_release"]
+    # Every value of the label that some series shows has been admitted, and no others.
+    shown = {found["topic"] for name in stats.names("kafka_filter_topic_") for found, _ in stats.series(name)}
+    stats.metric("kafka_filter_label_values").label(label="topic").value(len(shown - {"__other__", "__unresolved__"}))
 
 
 def _assert_sums(seen: Seen) -> None:
