@@ -6,7 +6,28 @@ mod cases;
 #[path = "support/support.rs"]
 mod support;
 
-use support::play::check;
+use support::play::{Split, check, differences};
+#[cfg(target_family = "wasm")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+/// What the other tests rest on: a wrong number, a missing one and one too many are seen.
+#[test]
+fn a_wrong_expectation_is_noticed() {
+    let mut case = cases::produce::cases().remove(0);
+    let found = case.play(Split::Whole).snapshot();
+    assert_eq!(differences(&found, &case.expectation()), Vec::<String>::new());
+    case.expected = case.expected.replace("records_total{topic=orders} 5", "records_total{topic=orders} 6");
+    case.expected += "\nthrottled_responses_total{request=Produce} 1";
+    case.expected = case.expected.replace("label_values{label=topic} 1", "");
+    assert_eq!(
+        differences(&found, &case.expectation()),
+        [
+            "label_values{label=topic}: counted 1, expected 0",
+            "throttled_responses_total{request=Produce}: counted 0, expected 1",
+            "topic_produced_records_total{topic=orders}: counted 5, expected 6",
+        ]
+    );
+}
 
 #[test]
 fn what_is_produced() {

@@ -165,6 +165,14 @@ impl Process {
                 Step::Wait(microseconds) => self.wait(*microseconds),
             }
         }
+        self.settle();
+    }
+
+    /// What waits for its series to be defined reaches the host.
+    pub fn settle(&mut self) {
+        for filter in &mut self.workers {
+            filter.settle(&mut self.host);
+        }
     }
 }
 
