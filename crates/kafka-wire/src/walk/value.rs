@@ -217,8 +217,9 @@ impl Walker {
             self.leaf = Leaf::None;
             return Ok(Step::Again);
         }
+        // Never over the limit on walked bytes, which would then depend on how the input was split.
         let rest = run.rest(self.left());
-        let count = rest.len().min(usize_of(left));
+        let count = rest.len().min(usize_of(left.min(self.budget)));
         if count == 0 {
             return Err(Halt::Need(1));
         }
