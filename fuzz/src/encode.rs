@@ -170,8 +170,12 @@ impl Encoder<'_, '_> {
             Kind::Int8 => (1, i64::from(i8::from_be_bytes([bytes[7]]))),
             Kind::Int16 => (2, i64::from(i16::from_be_bytes([bytes[6], bytes[7]]))),
             Kind::Uint16 => (2, i64::from(u16::from_be_bytes([bytes[6], bytes[7]]))),
-            Kind::Int32 => (4, i64::from(i32::from_be_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]))),
-            Kind::Uint32 => (4, i64::from(u32::from_be_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]))),
+            Kind::Int32 => {
+                (4, i64::from(i32::from_be_bytes([bytes[4], bytes[5], bytes[6], bytes[7]])))
+            }
+            Kind::Uint32 => {
+                (4, i64::from(u32::from_be_bytes([bytes[4], bytes[5], bytes[6], bytes[7]])))
+            }
             _ => (8, raw),
         };
         self.body.bytes.extend_from_slice(&bytes[8 - width..]);
@@ -191,7 +195,9 @@ impl Encoder<'_, '_> {
             return self.show(field, Shown::Null);
         }
         let text: Vec<u8> = match (field.role, self.input.byte()) {
-            (Role::TopicName, choice @ 0..=200) => TOPICS[usize::from(choice) % TOPICS.len()].into(),
+            (Role::TopicName, choice @ 0..=200) => {
+                TOPICS[usize::from(choice) % TOPICS.len()].into()
+            }
             (_, 0..=250) => self.input.bytes().into(),
             (_, choice) => vec![b'x'; usize::from(choice) + 4],
         };

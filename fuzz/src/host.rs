@@ -12,7 +12,8 @@ use kafka_wire::{error_code, schema};
 pub struct MemoryHost {
     stats: Vec<Stat>,
     ids: HashMap<String, u32>,
-    totals: HashMap<&'static str, i64>,
+    /// Sums over all labels, by the metric's place in the catalog.
+    totals: [i64; Metric::ALL.len()],
     shared: HashMap<Vec<u8>, (Vec<u8>, u32)>,
     faults: Faults,
     calls: u64,
@@ -34,8 +35,7 @@ pub struct Faults {
 pub struct Stat {
     /// Its stat name.
     pub name: String,
-    /// The metric's name without prefix and labels.
-    pub metric: &'static str,
+    metric: Metric,
     kind: Kind,
     value: i64,
     samples: BTreeMap<u64, u64>,
@@ -54,7 +54,7 @@ impl MemoryHost {
     /// The sum of a metric over all label values.
     #[must_use]
     pub fn total(&self, metric: Metric) -> i64 {
-        self.totals.get(metric.definition().name).copied().unwrap_or(0)
+        self.totals[metric as usize]
     }
 
     /// How often something was counted.
@@ -141,10 +141,9 @@ impl Host for MemoryHost {
         let id = u32::try_from(self.stats.len()).expect("few series");
         let metric = metric_of(name);
         assert_eq!(metric.definition().kind, kind, "{name} is defined as another kind");
-        let metric = metric.definition().name;
         let stat =
             Stat { name: name.to_owned(), metric, kind, value: 0, samples: BTreeMap::default() };
-        let expected = metric_of(name).definition().labels.len();
+        let expected = metric.definition().labels.len();
         assert_eq!(labels(&stat).len(), expected, "labels of {name}");
         assert!(!name.chars().any(char::is_control), "control characters in {name:?}");
         self.stats.push(stat);
@@ -160,7 +159,7 @@ impl Host for MemoryHost {
         stat.value = stat.value.checked_add(amount).expect("a count within 64 bits");
         assert!(stat.value >= 0, "{} is {}", stat.name, stat.value);
         let metric = stat.metric;
-        *self.totals.entry(metric).or_default() += amount;
+        self.totals[metric as usize] += amount;
     }
 
     fn record(&mut self, metric: u32, value: u64) {
@@ -244,7 +243,8 @@ fn series_max(caps: LabelCaps) -> usize {
         Label::Compression | Label::Reason | Label::LabelName => 10,
         Label::FilterRelease | Label::KafkaRelease => 1,
     };
-    let of_metric = |metric: &Metric| metric.definition().labels.iter().map(values).product::<usize>();
+    let of_metric =
+        |metric: &Metric| metric.definition().labels.iter().map(values).product::<usize>();
     Metric::ALL.iter().map(of_metric).sum::<usize>() * Reporter::ALL.len()
 }
 

@@ -22,6 +22,9 @@ pub struct Script {
     pub config: Config,
     /// What the host fails at.
     pub faults: Faults,
+    /// Whether what a callback left over waits for the next ones, as it does in a real worker; if not,
+    /// all is handed over after each callback, and each can be checked.
+    pub counts_wait: bool,
     /// Reads of one callback after which its source fails.
     pub reads_max: Option<usize>,
     /// What happens, in order.
@@ -114,6 +117,7 @@ impl Script {
             refused_metrics: if mode >> 4 == 15 { 3 } else { 0 },
         };
         let reads_max = (mode >> 4 == 14).then_some(usize::from(mode & 3));
+        let counts_wait = mode & 8 != 0;
         let mut builder = Builder {
             input,
             config: config.clone(),
@@ -134,7 +138,7 @@ impl Script {
         }
         let is_right = builder.is_right && faults.refused_metrics == 0 && reads_max.is_none();
         let expected = is_right.then_some(builder.expected);
-        Self { config, faults, reads_max, steps: builder.steps, expected }
+        Self { config, faults, counts_wait, reads_max, steps: builder.steps, expected }
     }
 }
 
@@ -187,7 +191,8 @@ impl Builder<'_> {
             return;
         }
         let span = usize::from(versions.last - versions.first) + 1;
-        let version = i16::from(versions.first) + i16::try_from(self.input.below(span)).unwrap_or(0);
+        let version =
+            i16::from(versions.first) + i16::try_from(self.input.below(span)).unwrap_or(0);
         let id = if self.input.chance(30) { self.input.int32() } else { self.next_id };
         self.next_id = self.next_id.wrapping_add(1);
         let mut message = request_head(api.key, version, id);
@@ -218,7 +223,13 @@ impl Builder<'_> {
             }
         }
         let is_follower = api.key == FETCH && body.replica_id.is_some_and(|replica| replica >= 0);
-        self.await_response(Awaited { api: Some(api), version, id, is_follower, is_evicted: false });
+        self.await_response(Awaited {
+            api: Some(api),
+            version,
+            id,
+            is_follower,
+            is_evicted: false,
+        });
     }
 
     fn await_response(&mut self, awaited: Awaited) {

@@ -49,7 +49,12 @@ impl<'a> Source for CheckedSource<'a> {
         }
         self.read_bytes += length;
         let most = self.bytes.len() * REREAD_MAX;
-        assert!(self.read_bytes <= most, "L1: {} bytes read of {}", self.read_bytes, self.bytes.len());
+        assert!(
+            self.read_bytes <= most,
+            "L1: {} bytes read of {}",
+            self.read_bytes,
+            self.bytes.len()
+        );
         Some(window)
     }
 }
