@@ -163,6 +163,8 @@ const NAMES: [&str; 134] = [
 #[cfg(test)]
 mod tests {
     use super::{codes, name};
+    #[cfg(target_family = "wasm")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     #[test]
     fn codes_without_a_name_have_none() {

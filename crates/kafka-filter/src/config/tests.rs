@@ -2,6 +2,8 @@
 
 use super::{Config, KEYS, LabelCaps, Limits, ReporterSetting, Shape};
 use crate::metrics::catalog::Reporter;
+#[cfg(target_family = "wasm")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 fn refusal(text: &str) -> String {
     let error = Config::parse(text.as_bytes()).expect_err(text);

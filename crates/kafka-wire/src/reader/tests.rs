@@ -1,4 +1,6 @@
 use super::*;
+#[cfg(target_family = "wasm")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 #[test]
 fn varint_reads_its_five_lengths() {

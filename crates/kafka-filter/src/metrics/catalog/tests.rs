@@ -1,6 +1,8 @@
 //! The rules that every row of the catalog keeps.
 
 use super::{Kind, Label, Metric, REPORTER, Reporter};
+#[cfg(target_family = "wasm")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 #[test]
 fn all_lists_each_metric_at_its_discriminant() {

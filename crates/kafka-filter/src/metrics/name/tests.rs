@@ -6,6 +6,8 @@ use super::{
     NONE, OTHER, RESERVED, UNRESOLVED, VALUE_SIZE_MAX, Value, write_stat_name, write_value,
 };
 use crate::metrics::catalog::{Metric, Reporter};
+#[cfg(target_family = "wasm")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 fn peer(bytes: impl AsRef<[u8]>) -> String {
     let mut out = String::new();
