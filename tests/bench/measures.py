@@ -23,7 +23,7 @@ class Measure:
     arguments: tuple[str, ...]
     unit: str
     place: str = ONE_CORE
-    seconds: float = 1.0
+    seconds: float = 0.5
     # The most that kafka-filter may add over tcp_proxy, in `unit`.
     bound: float | None = None
 
@@ -80,9 +80,9 @@ THROUGHPUT = (
     Measure("full-fetch-16k", "Fetch 1 MiB of 16 KiB batches", "window", _fetch("fetch-16k"), GIGABYTE, OWN_CORE),
     Measure("full-fetch-1m", "Fetch 1 MiB in one batch", "window", _fetch("fetch-1m"), GIGABYTE, OWN_CORE),
     Measure("kafka-produce-16k", "Real Kafka: Produce 16 KiB, 5 in flight", "window", _produce(16 << 10, 5), GIGABYTE,
-            KAFKA, 2.0),
+            KAFKA, 1.0),
     Measure("kafka-fetch-16k", "Real Kafka: Fetch 1 MiB of 16 KiB batches", "window", _fetch("fetch-16k"), GIGABYTE,
-            KAFKA, 2.0),
+            KAFKA, 1.0),
 )
 ALL = (*COST, *THROUGHPUT)
 

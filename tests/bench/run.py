@@ -66,10 +66,12 @@ def take_turns(tools: Tools, arms: Sequence[Arm], broker: StandIn | None, wanted
     outcomes: Outcomes = {}
     for measure in wanted:
         cpus = place(arms, broker, measure.place)
+        # Where only Envoy's CPU time counts, a road without Envoy has nothing to tell.
+        taking = [arm for arm in arms if arm.envoy or measure.place != measures.ONE_CORE]
         _say(f"{measure.title}, {measure.place} ", end="")
         for turn in range(rounds):
-            shift = turn % len(arms)
-            for arm in [*arms[shift:], *arms[:shift]]:
+            shift = turn % len(taking)
+            for arm in [*taking[shift:], *taking[:shift]]:
                 outcome = _once(tools, arm, measure, scale, cpus)
                 outcomes.setdefault(measure.key, {}).setdefault(arm.name, []).append(outcome)
             _say(".", end="")
