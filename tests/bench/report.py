@@ -151,8 +151,9 @@ def _memory(results: Results) -> str:
         rows.append([*row, f"{results['peak_kib'][name] / 1024:.0f}" if name in results["peak_kib"] else ""])
     heads = [f"{workers} worker{'s' if workers == '2' else ''}: {what}" for workers in ("1", "2")
              for what in ("before, MiB", "with connections, MiB", "each, KiB")]
-    return ("Resident memory of an Envoy, fresh, and with 1,000 connections that did ApiVersions, Metadata and Produce "
-            "and are idle; the peak is that of the whole run above, one worker.\n\n"
+    return ("Resident memory of an Envoy, fresh, and with 1,000 idle connections after ApiVersions, Metadata and "
+            "Produce to a topic of each one's own, so that the topic label is full; the peak is that of the whole run "
+            "above, one worker.\n\n"
             + _table(("arm", *heads, "peak, MiB"), rows))
 
 

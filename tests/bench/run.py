@@ -135,7 +135,8 @@ def memory(tools: Tools, folder: Path, names: Sequence[str], connections: int) -
 def _held(tools: Tools, arm: Arm, connections: int) -> dict[str, float]:
     if not arm.envoy:
         raise Failed("memory is measured of Envoys")
-    hold = ["hold", "--address", arm.address, "--topic", "held"]
+    # A topic of its own for each connection: more than the default cap admits, so that the tables are full.
+    hold = ["hold", "--address", arm.address, "--topic", "held", "--topics", str(connections)]
     # What is made once, at the first connections of each worker, is not a connection's cost.
     roads.load(tools, ["connect", *hold[1:], "--count", "50", "--seconds", "10"])
     before = arm.envoy.memory_kib()[0]

@@ -11,7 +11,7 @@ const PARTITION_BYTES: usize = 64 << 20;
 /// Batches that one partition keeps: small ones cost more than their bytes.
 const PARTITION_BATCHES: usize = 100_000;
 /// Topics that are created; more answer UNKNOWN_TOPIC_OR_PARTITION.
-const TOPICS: usize = 1000;
+const TOPICS: usize = 4000;
 
 /// All topics of the broker.
 #[derive(Default)]
