@@ -34,18 +34,23 @@ struct Metric {
     samples: Vec<u64>,
 }
 
+impl Metric {
+    fn value(&self) -> i64 {
+        match self.kind {
+            Kind::Histogram => i64::try_from(self.samples.len()).unwrap(),
+            Kind::Counter | Kind::Gauge => self.value,
+        }
+    }
+}
+
 impl FakeHost {
     /// Every metric that is not zero, by its name as Prometheus would show it. Histograms show how
     /// many samples they have, because a sample's value is a time and depends on how bytes came.
     pub fn snapshot(&self) -> BTreeMap<String, i64> {
         let mut values = BTreeMap::new();
         for metric in &self.metrics {
-            let value = match metric.kind {
-                Kind::Histogram => i64::try_from(metric.samples.len()).unwrap(),
-                Kind::Counter | Kind::Gauge => metric.value,
-            };
-            if value != 0 {
-                values.insert(readable(&metric.name), value);
+            if metric.value() != 0 {
+                values.insert(readable(&metric.name), metric.value());
             }
         }
         values
@@ -56,10 +61,13 @@ impl FakeHost {
         self.snapshot().get(name).copied().unwrap_or(0)
     }
 
-    /// The sum over all series of a metric.
+    /// The sum over all series of a metric; of a histogram, how many samples it has.
     pub fn total(&self, name: &str) -> i64 {
-        let series = |key: &str| key == name || key.starts_with(&format!("{name}{{"));
-        self.snapshot().iter().filter(|(key, _)| series(key)).map(|(_, value)| value).sum()
+        let is_series = |full: &str| {
+            let metric = full.strip_prefix(PREFIX).and_then(|rest| rest.strip_prefix(name));
+            metric.is_some_and(|labels| labels.starts_with('.'))
+        };
+        self.metrics.iter().filter(|metric| is_series(&metric.name)).map(Metric::value).sum()
     }
 
     /// The samples of one histogram, by its readable name.

@@ -1,0 +1,270 @@
+//! What holds for any bytes at all (laws L2, L4 and L5): nothing panics, the sums agree at every
+//! moment, gauges return to zero, a connection is given up at most once, splits change nothing.
+
+#[path = "support/support.rs"]
+mod support;
+
+use std::collections::BTreeMap;
+
+use support::messages::{
+    Topic, api_versions, api_versions_told, fetch, fetched, heartbeat, heartbeat_told, metadata,
+    produce, produced, records, told,
+};
+use support::play::{Process, Split, Step, differences};
+use support::random::Random;
+use support::wire::{Wire, batch, framed, request, response};
+
+/// A random decision: what to do, on which connection, and two numbers for how.
+type Decision = (u8, u8, u16, u8);
+
+const CONNECTIONS: usize = 3;
+const WORKERS: usize = 2;
+/// Five values of labels that peers choose, in all.
+const CONFIG: &str = r#"{"limits": {"in_flight_max": 3}, "labels": {"topic": {"values_max": 2},
+    "request": {"values_max": 1}, "api_version": {"values_max": 1}, "error": {"values_max": 1}}}"#;
+
+#[test]
+fn laws_hold_in_random_conversations() {
+    let mut seen = BTreeMap::new();
+    for seed in 0..100 {
+        let mut random = Random::new(seed);
+        let decisions: Vec<Decision> = (0..60).map(|_| decision(&mut random)).collect();
+        for (name, value) in hold(&decisions, seed) {
+            *seen.entry(name).or_insert(0) += value;
+        }
+    }
+    // The conversations get somewhere, and go wrong in every way.
+    for name in [
+        "responses_total{request=Produce}",
+        "responses_total{request=FetchFollower}",
+        "responses_total{request=api_key_120}",
+        "topic_fetched_records_total{topic=orders}",
+        "topic_produced_records_total{topic=__unresolved__}",
+        "unacknowledged_requests_total",
+        "in_flight_evicted_total",
+        "connections_opaque_total{reason=not_kafka}",
+        "connections_opaque_total{reason=malformed}",
+        "connections_opaque_total{reason=desync}",
+        "undecoded_messages_total{reason=malformed,request=Produce}",
+        "label_values_overflowed_total{label=topic}",
+    ] {
+        assert!(seen.contains_key(name), "{name} never came: {seen:#?}");
+    }
+}
+
+#[cfg(not(target_family = "wasm"))]
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig {
+        cases: 100,
+        failure_persistence: None,
+        ..proptest::prelude::ProptestConfig::default()
+    })]
+
+    #[test]
+    fn laws_hold_in_any_conversation(
+        decisions in proptest::collection::vec(proptest::prelude::any::<Decision>(), 0..80),
+        seed in 1_u64..1_000,
+    ) {
+        hold(&decisions, seed);
+    }
+}
+
+/// Frames of random bytes that say a true size, both ways, behind a connection that proved itself.
+#[test]
+fn laws_hold_for_random_frames() {
+    for seed in 0..1_000 {
+        let mut random = Random::new(seed);
+        let key = i16::try_from(random.below(93)).unwrap();
+        let version = i16::try_from(random.below(14)).unwrap();
+        let (size_in, size_out) = (random.below(200), random.below(200));
+        let body = random.bytes(size_in);
+        let answer = random.bytes(size_out);
+        let steps = [
+            Step::Open(0, 0),
+            Step::Client(0, api_versions(0, 1)),
+            Step::Broker(0, api_versions_told(0, 1, 0)),
+            Step::Client(0, request(key, version, 2, false).raw(&body).frame()),
+            Step::Broker(0, response(2, false).raw(&answer).frame()),
+            Step::Close(0),
+        ];
+        check_steps(&steps, seed);
+    }
+}
+
+/// A valid exchange of every kind with one byte changed.
+#[test]
+fn laws_hold_when_one_byte_is_changed() {
+    for kind in 0..KINDS {
+        let (asked, answered) = exchange(kind, 2);
+        let answered = answered.unwrap_or_default();
+        let mut random = Random::new(u64::from(kind) + 1);
+        for at in 0..asked.len() + answered.len() {
+            let mut bytes = [asked.clone(), answered.clone()].concat();
+            bytes[at] = random.bytes(1)[0];
+            let (asked, answered) = bytes.split_at(asked.len());
+            let steps = [
+                Step::Open(0, 0),
+                Step::Client(0, api_versions(0, 1)),
+                Step::Broker(0, api_versions_told(0, 1, 0)),
+                Step::Client(0, asked.to_vec()),
+                Step::Broker(0, answered.to_vec()),
+                Step::Close(0),
+            ];
+            check_steps(&steps, u64::try_from(at).unwrap());
+        }
+    }
+}
+
+fn check_steps(steps: &[Step], seed: u64) {
+    let mut whole = Process::new(CONFIG, 1);
+    whole.play(steps, Split::Whole);
+    check_end(&whole);
+    let mut split = Process::new(CONFIG, 1);
+    split.play(steps, Split::Random(seed));
+    let wrong = differences(&split.snapshot(), &whole.snapshot());
+    assert!(wrong.is_empty(), "seed {seed}: {}", wrong.join("\n"));
+}
+
+/// Plays the decisions in one piece and split, and checks the laws at every step.
+fn hold(decisions: &[Decision], seed: u64) -> BTreeMap<String, i64> {
+    let steps = conversation(decisions);
+    let mut process = Process::new(CONFIG, WORKERS);
+    for step in &steps {
+        process.play(std::slice::from_ref(step), Split::Whole);
+        check_sums(&process);
+    }
+    process.close_all();
+    process.settle();
+    check_end(&process);
+    let mut split = Process::new(CONFIG, WORKERS);
+    split.play(&steps, Split::Random(seed));
+    split.close_all();
+    split.settle();
+    check_end(&split);
+    let wrong = differences(&split.snapshot(), &process.snapshot());
+    assert!(wrong.is_empty(), "split with seed {seed}: {}", wrong.join("\n"));
+    split.snapshot()
+}
+
+/// L5: every request counted is answered, evicted, unacknowledged by design, or still in flight.
+fn check_sums(process: &Process) {
+    let total = |name| process.host.total(name);
+    let accounted = total("responses_total")
+        + total("unacknowledged_requests_total")
+        + total("in_flight_evicted_total")
+        + total("requests_in_flight");
+    assert_eq!(total("requests_total"), accounted, "{:#?}", process.snapshot());
+    assert_eq!(total("responses_total"), total("request_duration_microseconds"));
+    assert!(total("connections_opaque_total") <= total("connections_opened_total"));
+    assert_eq!(
+        total("connections_opened_total"),
+        total("connections_closed_total") + total("connections_active")
+    );
+    assert!(total("label_values") <= 5, "{:#?}", process.snapshot());
+}
+
+fn check_end(process: &Process) {
+    check_sums(process);
+    assert_eq!(process.host.total("requests_in_flight"), 0);
+    assert_eq!(process.host.total("connections_active"), 0);
+}
+
+/// What the decisions make of three connections: requests and answers in order, or late, or
+/// never, some of them corrupted, noise in between, connections closed and opened again.
+fn conversation(decisions: &[Decision]) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    let mut answers: Vec<Vec<Vec<u8>>> = vec![Vec::new(); CONNECTIONS];
+    for number in 0..CONNECTIONS {
+        steps.push(Step::Open(number, number % WORKERS));
+    }
+    for (id, &(what, connection, number, byte)) in (1..).zip(decisions) {
+        let connection = usize::from(connection) % CONNECTIONS;
+        match what % 16 {
+            0..=6 => {
+                let (asked, answered) = exchange(byte % KINDS, id);
+                steps.push(Step::Client(connection, corrupted(asked, number, byte)));
+                answers[connection].extend(answered);
+            }
+            7..=12 if !answers[connection].is_empty() => {
+                let answered = answers[connection].remove(0);
+                steps.push(Step::Broker(connection, corrupted(answered, number, byte)));
+            }
+            13 => {
+                let noise = Random::new(u64::from(number)).bytes(usize::from(byte) + 1);
+                steps.push(match number % 2 {
+                    0 => Step::Client(connection, noise),
+                    _ => Step::Broker(connection, noise),
+                });
+            }
+            14 => {
+                answers[connection].clear();
+                steps.push(Step::Close(connection));
+                steps.push(Step::Open(connection, usize::from(byte) % WORKERS));
+            }
+            _ => steps.push(Step::Wait(u64::from(number))),
+        }
+    }
+    steps
+}
+
+/// One message in a dozen has a byte changed, is cut, or has bytes too many.
+fn corrupted(mut message: Vec<u8>, number: u16, byte: u8) -> Vec<u8> {
+    let at = usize::from(number) % message.len();
+    match number >> 8 {
+        0..=7 => message[at] = byte,
+        8..=15 => message.truncate(at.max(1)),
+        16..=19 => message.extend([byte; 3]),
+        _ => {}
+    }
+    message
+}
+
+fn decision(random: &mut Random) -> Decision {
+    let bytes = random.bytes(5);
+    (bytes[0], bytes[1], u16::from_be_bytes([bytes[2], bytes[3]]), bytes[4])
+}
+
+const KINDS: u8 = 14;
+
+/// A request of this kind with its answer, when it gets one.
+fn exchange(kind: u8, id: i32) -> (Vec<u8>, Option<Vec<u8>>) {
+    let (orders, audit, by_id) = (Topic::Name("orders"), Topic::Name("audit"), Topic::Id(1));
+    let set = [batch(3).bytes(), batch(2).attributes(1).bytes()].concat();
+    match kind {
+        0 => (heartbeat(3, id), Some(heartbeat_told(3, id, 27, 5))),
+        1 => (api_versions(3, id), Some(api_versions_told(0, id, 35))),
+        2 => (metadata(12, id, &["orders"]).frame(), Some(told(12, id, &[(0, "orders", 1)]))),
+        3 => (metadata(1, id, &["audit"]).frame(), Some(told(1, id, &[(0, "audit", 0)]))),
+        4 => (produce(3, id, 0, &[(orders, vec![set])]), None),
+        5 => (
+            produce(9, id, -1, &[(audit, vec![set.clone()]), (orders, vec![set])]),
+            Some(produced(9, id, &[(audit, &[3]), (orders, &[0])], 9)),
+        ),
+        6 => (
+            produce(13, id, 1, &[(by_id, vec![set])]),
+            Some(produced(13, id, &[(by_id, &[0])], 0)),
+        ),
+        7 => (
+            fetch(11, id, -1, &[orders]),
+            Some(fetched(11, id, &[(orders, vec![records(set[..set.len() - 5].to_vec())])])),
+        ),
+        8 => (
+            fetch(16, id, -1, &[by_id]),
+            Some(fetched(16, id, &[(by_id, vec![records(set)])])),
+        ),
+        9 => (fetch(15, id, 2, &[by_id]), Some(fetched(15, id, &[(by_id, vec![records(set)])]))),
+        10 => (
+            request(17, 0, id, false).text("PLAIN").frame(),
+            Some(response(id, false).i16(0).array(0).frame()),
+        ),
+        11 => (framed(b"\0alice\0secret"), Some(framed(b""))),
+        12 => (
+            request(120, 3, id, false).raw(&[7; 20]).frame(),
+            Some(response(id, false).raw(&[8; 20]).frame()),
+        ),
+        _ => (
+            Wire::default().i16(0).i16(15).i32(id).i16(-1).raw(&[9; 20]).frame(),
+            (id % 2 == 0).then(|| response(id, false).raw(&[8; 20]).frame()),
+        ),
+    }
+}
