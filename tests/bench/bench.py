@@ -81,8 +81,9 @@ def _measure(arguments: argparse.Namespace, tools: roads.Tools, names: list[str]
     wanted = [m for m in measures.ALL if not arguments.only or m.key in arguments.only]
     with_kafka = not (arguments.quick or arguments.without_kafka) and (
         "latency" in arguments.only or any(m.broker == "kafka" for m in wanted))
-    results: dict[str, Any] = {"date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()) + " UTC", "rounds": rounds,
-                               "machine": run.machine(), "filter": _artifact(tools.filter), "outcomes": {}, "peak_kib": {}}
+    results: dict[str, Any] = {"date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), "rounds": rounds,
+                               "machine": run.machine(), "filter": _artifact(tools.filter), "outcomes": {},
+                               "peak_kib": {}}
     with contextlib.ExitStack() as stack:
         broker = stack.enter_context(roads.stand_in(tools))
         run.prepare(tools, f"127.0.0.1:{broker.port}")

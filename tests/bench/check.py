@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from lab import Failed, run_folder
-from lab.tools import java, kcat
+from lab.tools import PRODUCER_PERFORMANCE, java, kcat
 
 from . import arms as roads
 from . import measures, run
@@ -42,8 +42,8 @@ def _real_clients(address: str, folder: Path) -> None:
     _equal("the offset after the last", last.split()[-1], str(len(lines)))
     config = folder / "producer.properties"
     config.write_text("acks=all\nenable.idempotence=true\n")
-    java("org.apache.kafka.tools.ProducerPerformance", "--topic", "java", "--num-records", "5000", "--record-size", "500",
-         "--throughput", "-1", "--bootstrap-server", address, "--command-config", str(config))
+    java(PRODUCER_PERFORMANCE, "--topic", "java", "--num-records", "5000", "--record-size", "500", "--throughput",
+         "-1", "--bootstrap-server", address, "--command-config", str(config))
     read = kcat("-C", "-b", address, "-t", "java", "-o", "beginning", "-e", "-q", "-f", "%S\n")
     _equal("sizes of Java's records", read.split(), ["500"] * 5000)
 

@@ -104,7 +104,8 @@ def _costs(results: Results) -> str:
                 row.append(f"{more[0]:+.{_digits(measure)}f}" if more else "")
         rows.append(row)
     heads = [*names, *(f"{arm} − tcp" for arm in (NULL, COPY, FLOOR, FILTER) if arm in names)]
-    return "Least over the rounds (median); one worker, on one core with both ends.\n\n" + _table(("measure", *heads), rows)
+    note = "Least over the rounds (median); one worker, on one core with both ends.\n\n"
+    return note + _table(("measure", *heads), rows)
 
 
 def _throughput(results: Results) -> str:
