@@ -78,6 +78,14 @@ class Rust(Tidy):
         first = {name: _first_line_of_meaning(read(name)) for name in files(".rs") if Path(name).name != "tests.rs"}
         self.none("begins without //!", [name for name, line in first.items() if not line.startswith("//!")])
 
+    def test_the_core_is_tested_on_wasm_too(self) -> None:
+        shadow, excluded = "use wasm_bindgen_test::wasm_bindgen_test as test;", '#![cfg(not(target_family = "wasm"))]'
+        core = [name for name in files(".rs") if name.startswith(("crates/kafka-wire/", "crates/kafka-filter/"))]
+        tests = [(name, read(name)) for name in core if "#[test]" in read(name)]
+        self.assertTrue(tests)
+        missing = [name for name, text in tests if shadow not in text and excluded not in text]
+        self.none(f"write `{shadow}` for wasm, or say why not and {excluded}", missing)
+
     def test_the_shell_stays_small(self) -> None:
         size = sum(read(name).count("\n") for name in files(".rs") if name.startswith("src/"))
         self.assertLessEqual(size, SHELL_LINES_MAX, "logic belongs into crates/kafka-filter, where it is tested")

@@ -3,6 +3,8 @@
 //!
 //! `oracle/Oracle.java` makes the frames and the expectations; nothing here knows a layout.
 
+// It runs a JVM, which a wasm host cannot.
+#![cfg(not(target_family = "wasm"))]
 #![expect(
     clippy::unwrap_used,
     clippy::panic,

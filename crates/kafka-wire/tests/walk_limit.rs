@@ -4,6 +4,8 @@ use kafka_wire::schema::{self, Field};
 use kafka_wire::{
     Flow, FrameDecoder, FrameSize, Handler, Head, Outcome, Plan, Source, Value, Visitor,
 };
+#[cfg(target_family = "wasm")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// Bytes of one callback.
 struct Piece<'a>(&'a [u8]);
