@@ -80,7 +80,7 @@ test-e2e: wasm ## real Envoy, Kafka and clients: transparency and exact counts; 
 .PHONY: fuzz
 fuzz: ## the laws against hostile input, FUZZ_SECONDS (60) for each target
 	$(LAB) setup fuzz
-	fuzz/run $(FUZZ_SECONDS)
+	@fuzz/run $(FUZZ_SECONDS)
 
 ## Measure
 
