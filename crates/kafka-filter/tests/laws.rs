@@ -13,6 +13,8 @@ use support::messages::{
 use support::play::{Process, Split, Step, differences};
 use support::random::Random;
 use support::wire::{Wire, batch, framed, request, response};
+#[cfg(target_family = "wasm")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// A random decision: what to do, on which connection, and two numbers for how.
 type Decision = (u8, u8, u16, u8);
