@@ -9,6 +9,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+
 from lab import Kafka
 
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
@@ -17,21 +18,27 @@ _NUMBERS = itertools.count(1)
 
 
 def new_topic(kafka: Kafka, name: str, partitions: int = 1, **config: str) -> str:
-    """Makes a topic past Envoy, with a name of its own, and waits until each partition answers.
-
-    Metadata may name a leader that does not lead yet; a client would then send a batch twice, which is true and counted,
-    and no longer what the test says was sent.
-    """
+    """Makes a topic past Envoy, with a name of its own, and waits until each partition answers."""
     topic = f"{name}-{next(_NUMBERS)}"
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
     admin.create_topics([NewTopic(topic, partitions, min(kafka.brokers, 3), config=config)])[topic].result(30)
+    await_topic(admin, topic, partitions)
+    return topic
+
+
+def await_topic(admin: AdminClient, topic: str, partitions: int) -> None:
+    """Waits until each partition of the topic has a leader that answers.
+
+    Metadata may name a leader that does not lead yet; a client would then send a batch twice, which is true and
+    counted, and no longer what the test says was sent.
+    """
     earliest = {TopicPartition(topic, number): OffsetSpec.earliest() for number in range(partitions)}
     deadline = time.monotonic() + 30
     while True:
         try:
             for answer in admin.list_offsets(earliest, request_timeout=10).values():
                 answer.result()
-            return topic
+            return
         except KafkaException as error:
             assert time.monotonic() < deadline, f"{topic} does not come to life: {error}"
             time.sleep(0.05)
@@ -89,7 +96,7 @@ def consume(bootstrap: str, topics: list[str], count: int, group: str | None = N
                 continue
             if message.error():
                 raise KafkaException(message.error())
-            values.append(message.value())
+            values.append(message.value() or b"")
         consumer.commit(asynchronous=False)
     finally:
         consumer.close()

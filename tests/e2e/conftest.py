@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from lab import Kafka, Listener, end_on_signals, free_port, paths, run_folder
 from oracle import Oracle
 from stage import Route, Stage, stage

@@ -87,7 +87,10 @@ class Expected:
 
 
 def expect(connections: int, exchanges: list[Exchange], oracle: Oracle, topic_names: dict[str, str]) -> Expected:
-    """The true counts. `topic_names` (id to name) is extended by what the responses tell, and used for messages by id."""
+    """The true counts.
+
+    `topic_names` (id to name) is extended by what the responses tell, and used for messages by id.
+    """
     expected = Expected()
     expected.add("connections_opened_total", connections)
     expected.add("connections_closed_total", connections)

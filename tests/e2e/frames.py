@@ -28,7 +28,7 @@ class Exchange:
     acknowledged: bool
 
 
-def frames(stream: bytes) -> tuple[list[bytes], int]:
+def frames(stream: bytes | bytearray) -> tuple[list[bytes], int]:
     """The complete frames of a stream, and the number of bytes left after them."""
     found, at = [], 0
     while at + 4 <= len(stream):
@@ -41,7 +41,7 @@ def frames(stream: bytes) -> tuple[list[bytes], int]:
     return found, len(stream) - at
 
 
-def exchanges(requests: bytes, responses: bytes) -> Iterator[Exchange]:
+def exchanges(requests: bytes | bytearray, responses: bytes | bytearray) -> Iterator[Exchange]:
     """The connection's requests in order, each with its response; fails when they do not fit together."""
     asked, _ = frames(requests)
     answered, _ = frames(responses)

@@ -15,20 +15,36 @@ from pathlib import Path
 
 from expected import PREFIX, Expected, expect
 from frames import Exchange, exchanges
-from lab import Envoy, Kafka, Query, Recorder, Recording, Stats, free_port, paths, proxy, unexpected_log_lines, wait_until
+from lab import (
+    Envoy,
+    Kafka,
+    Query,
+    Recorder,
+    Recording,
+    Stats,
+    free_port,
+    paths,
+    proxy,
+    unexpected_log_lines,
+    wait_until,
+)
 from oracle import Oracle
 
 
 class Route:
-    """The ports of one way to a broker listener; `port` is what clients use and what the broker advertises."""
+    """The ports of one way to a broker listener; `port` is what clients use and what the broker advertises.
+
+    The recorders `front` and `back` are there while it is `recorded`.
+    """
+
+    front: Recorder
+    back: Recorder
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.port = free_port()
         self.envoy_port = free_port()
         self.back_port = free_port()
-        self.front: Recorder | None = None
-        self.back: Recorder | None = None
 
     @property
     def bootstrap(self) -> str:
@@ -75,7 +91,8 @@ class Seen:
 class Stage:
     """One Envoy with the routes that lead through it."""
 
-    def __init__(self, envoy: Envoy, kafka: Kafka | None, folder: Path, routes: Sequence[Route], oracle: Oracle) -> None:
+    def __init__(self, envoy: Envoy, kafka: Kafka | None, folder: Path, routes: Sequence[Route],
+                 oracle: Oracle) -> None:
         self.envoy = envoy
         self._kafka = kafka
         self.folder = folder
@@ -172,7 +189,8 @@ class Stage:
             for way in ("requests", "responses"):
                 before, after = getattr(front, way), getattr(back, way)
                 if before != after:
-                    at = next((i for i, (a, b) in enumerate(zip(before, after)) if a != b), min(len(before), len(after)))
+                    pairs = enumerate(zip(before, after, strict=False))
+                    at = next((at for at, (a, b) in pairs if a != b), min(len(before), len(after)))
                     raise AssertionError(f"connection {front.number}: {way} differ at byte {at}; "
                                          f"{len(before)} bytes before Envoy, {len(after)} behind it")
 

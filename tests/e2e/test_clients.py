@@ -13,9 +13,10 @@ from pathlib import Path
 import kafka as kafka_python
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from clients import CODECS, consume, new_group, new_topic, payloads, produce
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic, ResourceType
+
+from clients import CODECS, consume, new_group, new_topic, payloads, produce
 from lab import paths, tools
 from stage import Stage
 

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from clients import consume, new_topic, payloads, produce
 from confluent_kafka import Producer
+
+from clients import consume, new_topic, payloads, produce
 from lab import Envoy, Failed, Kafka, proxy, wait_until
 from oracle import Oracle
 from stage import Route, Stage, stage
@@ -69,8 +70,8 @@ def test_replaced_listener_gives_back_its_gauges(folder: Path, kafka: Kafka, rou
         with _load(made, topic) as sent:
             closed = len(made.envoy.access_entries())
             _updated(made, "2", {"labels": {"topic": {"values_max": 150}}}, vm_id="kafka_filter_next")
-            wait_until("the old listener to be gone", lambda: len(made.envoy.access_entries()) > closed and not _draining(
-                made), 20)
+            wait_until("the old listener to be gone",
+                       lambda: len(made.envoy.access_entries()) > closed and not _draining(made))
         received = consume(made.bootstrap, [topic], sent.delivered)
         assert len(set(received)) == len(received) == sent.delivered
         # Counters of a listener that is gone may begin anew (Envoy drops them with it); gauges must be right always.

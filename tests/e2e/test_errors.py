@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import kafka as kafka_python
 import pytest
-from clients import new_group, new_topic, payloads, produce, produce_error
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 from confluent_kafka.admin import (
     AclBinding,
@@ -16,6 +15,8 @@ from confluent_kafka.admin import (
     ResourcePatternType,
     ResourceType,
 )
+
+from clients import new_group, new_topic, payloads, produce, produce_error
 from conftest import USERS
 from stage import Stage
 

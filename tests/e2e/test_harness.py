@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from expected import Expected
 from frames import acks, exchanges, frames
 from lab import Recording, Stats, paths, unexpected_log_lines, wait_until

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from clients import new_topic
 from oracle import Oracle
 from raw import EchoServer, api_versions, connect, exactly, metadata, receive
@@ -27,8 +28,8 @@ STRANGERS = {
     "proxy-v1": (b"PROXY TCP4 192.0.2.1 192.0.2.2 40000 9092\r\n" + _NOISE, "not_kafka"),
     "proxy-v2": (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + _NOISE, "not_kafka"),
     "ssh": (b"SSH-2.0-OpenSSH_9.6\r\n" + _NOISE, "not_kafka"),
-    "zookeeper": (bytes.fromhex("0000002d00000000000000000000000000007530000000000000000000000010") + bytes(16) + _NOISE,
-                  "not_kafka"),
+    "zookeeper": (bytes.fromhex("0000002d 00000000 0000000000000000 00007530 0000000000000000 00000010") + bytes(16) +
+                  b"\0" + _NOISE, "not_kafka"),
     "zeros": (bytes(100_000), "not_kafka"),
     "negative-size": (struct.pack(">i", -5) + _NOISE, "not_kafka"),
 }

@@ -3,8 +3,8 @@
 Put the folder `tests` on the module search path, then `from lab import Envoy, Kafka, free_port`.
 """
 
-from .broker import Kafka, Listener, java_command
 from . import paths, proxy, tools
+from .broker import Kafka, Listener, java_command
 from .paths import Missing
 from .process import Child, Failed, accepts, end_on_signals, free_port, run_folder, wait_until
 from .proxy import Envoy, bootstrap, cluster, listener, unexpected_log_lines, wasm_filter, write_lds

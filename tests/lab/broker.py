@@ -10,6 +10,7 @@ listener of its own, whose advertised port is Envoy's. The listener DIRECT is al
 
 from __future__ import annotations
 
+import functools
 import shutil
 import socket
 import struct
@@ -38,8 +39,8 @@ class Listener:
 class Kafka:
     """A cluster of brokers; use it in a `with` block. Ready means: every broker answers ApiVersions and has joined.
 
-    `users` (name to password) may log in on SASL listeners; with `acls` an authorizer denies SASL users what no ACL allows, while
-    clients of listeners without SASL may do everything. `properties` adds to the brokers' properties files.
+    `users` (name to password) may log in on SASL listeners; with `acls` an authorizer denies SASL users what no ACL
+    allows, while clients of listeners without SASL may do everything. `properties` adds to the brokers' properties.
     """
 
     folder: Path
@@ -92,7 +93,8 @@ class Kafka:
                 self._children.append(Child(f"kafka-{broker + 1}", command, self.folder / f"kafka-{broker + 1}.log",
                                             environment=_QUIET))
             for broker, child in enumerate(self._children):
-                wait_until(f"broker {broker + 1} to answer", lambda at=broker: self._answers(at), timeout, child, 0.1)
+                answers = functools.partial(self._answers, broker)
+                wait_until(f"broker {broker + 1} to answer", answers, timeout, child, interval=0.1)
         except BaseException:
             self.stop()
             raise
@@ -163,7 +165,7 @@ class Kafka:
             "group.initial.rebalance.delay.ms": "0",
             "auto.create.topics.enable": "false",
         }
-        if paths.KAFKA_PREVIOUS == self.version:
+        if self.version == paths.KAFKA_PREVIOUS:
             # Kafka 3.9 knows the consumer group protocol (KIP-848), and offers it only when asked.
             values["group.coordinator.rebalance.protocols"] = "classic,consumer"
         for listener in self.listeners:
@@ -194,7 +196,8 @@ class Kafka:
                     return False
                 no_topics = struct.pack(">i", 0)
                 answer = _exchange(connection, _request(api_key=3, api_version=1, body=no_topics))
-                return struct.unpack(">i", answer[4:8])[0] == self.brokers
+                (brokers,) = struct.unpack(">i", answer[4:8])
+                return bool(brokers == self.brokers)
         except (OSError, struct.error):
             return False
 

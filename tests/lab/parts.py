@@ -30,7 +30,7 @@ class Part:
     pins: str
     present: Callable[[], bool]
     install: Callable[[], None]
-    needs: Callable[[], list[str]] = field(default=lambda: [])
+    needs: Callable[[], list[str]] = field(default=list)
 
     def fingerprint(self) -> str:
         return hashlib.sha256(self.pins.encode()).hexdigest()
@@ -168,6 +168,7 @@ def _cargo(crate: str, program: str) -> Part:
             # A registry mirror may lag behind the lock file that the crate ships; its ranges are then resolved anew.
             print(f"  {crate}: the crate's own lock file does not resolve here, trying without it", flush=True)
             _run(command, environment=environment)
+        shutil.rmtree(BUILD / "cargo", ignore_errors=True)
 
     return Part(crate, f"{crate} {version} by cargo install (takes minutes)", version,
                 (paths.CARGO_BIN / program).exists, install, _needs_cargo)
@@ -201,7 +202,9 @@ def _needs_java() -> list[str]:
 def _needs_node() -> list[str]:
     least = PINS["prerequisites"]["node"]
     found = _tool("node", ["node", "--version"], r"v(\d+)", least, f"Node.js {least} or newer: https://nodejs.org")
-    return found or ([] if shutil.which("npm") else ["npm is not on PATH: it comes with Node.js, or `apt-get install npm`"])
+    if found or shutil.which("npm"):
+        return found
+    return ["npm is not on PATH: it comes with Node.js, or `apt-get install npm`"]
 
 
 def _needs_cargo() -> list[str]:

@@ -1,4 +1,4 @@
-"""Child processes that always end: each in a group of its own, ended by its id when its owner leaves, however it leaves.
+"""Child processes that always end: each in a group of its own, ended by its id when its owner leaves.
 
 Also here: free ports, waiting for a condition, and the folder that keeps a run's logs.
 """
@@ -6,6 +6,7 @@ Also here: free ports, waiting for a condition, and the folder that keeps a run'
 from __future__ import annotations
 
 import atexit
+import contextlib
 import ctypes
 import os
 import random
@@ -86,10 +87,8 @@ class Child:
         return "".join(f"\n    {line}" for line in [f"-- end of {self.log}", *last])
 
     def _signal(self, number: int) -> None:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._popen.pid, number)
-        except ProcessLookupError:
-            pass
 
 
 def wait_until(what: str, probe: Callable[[], T | None], timeout: float = 30.0, child: Child | None = None,
@@ -173,7 +172,10 @@ def _is_alive(folder: Path) -> bool:
 
 
 def _parent_death_signal() -> Callable[[], None] | None:
-    """A hook that lets the kernel kill the child with its parent; only from the main thread, whose end is the process's."""
+    """A hook that lets the kernel kill the child with its parent.
+
+    Only from the main thread: the signal comes when the thread ends that started the child.
+    """
     if _LIBC is None or threading.current_thread() is not threading.main_thread():
         return None
     return lambda: _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

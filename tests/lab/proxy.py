@@ -30,9 +30,9 @@ class Envoy:
 
     `config` is a bootstrap as a dict, or the path of a YAML or JSON file (`substitutions` then replaces texts in it,
     each of which must occur: for ports written into an example). `overlays` are YAML files merged over it, such as
-    envoy/stats-tags.yaml. Relative paths in a configuration start at the repository. Connections of a listener that was
-    replaced are closed after `drain_seconds`. Histograms lag behind by `flush_seconds`: Envoy merges those of its workers
-    only then.
+    envoy/stats-tags.yaml. Relative paths in a configuration start at the repository. Connections of a listener that
+    was replaced are closed after `drain_seconds`. Histograms lag behind by `flush_seconds`: only then Envoy merges
+    those of its workers.
     """
 
     def __init__(self, folder: Path, config: Json | Path, overlays: Sequence[Path] = (), concurrency: int = 2,
@@ -170,7 +170,10 @@ class Envoy:
         return written
 
     def _overlay(self) -> str:
-        """Admin port, flush interval and the overlay files as one YAML document; each file is a block of top-level keys."""
+        """Admin port, flush interval and the overlay files as one YAML document.
+
+        Each file is a block of top-level keys of its own.
+        """
         admin = json.dumps(address("127.0.0.1", self.admin_port))
         own = f"admin: {{address: {admin}}}\nstats_flush_interval: {self._flush_seconds:.3f}s"
         return "\n".join([own, *(overlay.read_text() for overlay in self._overlays)])
@@ -208,7 +211,10 @@ def write_lds(path: Path, listeners: Sequence[Json], version: str) -> None:
 
 def listener(name: str, port: int, to_cluster: str, filters: Sequence[Json] = (), access_log: Path | None = None,
              direction: str = "UNSPECIFIED", balance: bool = False) -> Json:
-    """A listener on 127.0.0.1 with network filters before tcp_proxy. `balance` spreads connections evenly over workers."""
+    """A listener on 127.0.0.1 with network filters before tcp_proxy.
+
+    `balance` spreads connections evenly over the workers.
+    """
     proxy: Json = {"@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
                    "stat_prefix": name, "cluster": to_cluster}
     if access_log:

@@ -6,6 +6,7 @@ the client has gone. Recording changes nothing: what cannot be delivered any mor
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from dataclasses import dataclass, field
@@ -108,7 +109,5 @@ def _copy(source: socket.socket, sink: socket.socket, record: bytearray) -> None
                 sink.sendall(data)
             except OSError:
                 deliverable = False
-    try:
+    with contextlib.suppress(OSError):
         sink.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass

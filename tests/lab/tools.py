@@ -1,4 +1,4 @@
-"""Clients and tools as processes that run to their end: Kafka's own console and performance tools, kcat, Node scripts."""
+"""Clients and tools that run to their end: Kafka's own console and performance tools, kcat, Node scripts."""
 
 from __future__ import annotations
 
@@ -50,5 +50,6 @@ def _run(command: Sequence[str], stdin: str, timeout: float, fails: bool,
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout, check=False,
                           errors="replace", env={**os.environ, **(environment or {})})
     if done.returncode != 0 and not fails:
-        raise Failed(f"`{' '.join(command)}` ended with {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}")
+        said = f"{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
+        raise Failed(f"`{' '.join(command)}` ended with {done.returncode}\n{said}")
     return done.stdout
