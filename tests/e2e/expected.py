@@ -70,7 +70,7 @@ class Expected:
 
     counts: dict[str, Counter[tuple[str, ...]]] = field(default_factory=lambda: {name: Counter() for name in EXACT})
 
-    def add(self, metric: str, value: float, *labels: str) -> None:
+    def add(self, metric: str, value: int, *labels: str) -> None:
         if value:
             self.counts[metric][labels] += value
 
