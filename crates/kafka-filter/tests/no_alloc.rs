@@ -1,6 +1,6 @@
 //! What a connection costs in memory, and that a connection under way allocates nothing (law L3).
 
-#[path = "support/alloc.rs"]
+#[path = "../../kafka-wire/tests/support/alloc.rs"]
 mod alloc;
 #[path = "support/support.rs"]
 mod support;

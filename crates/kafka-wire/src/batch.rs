@@ -168,3 +168,6 @@ const BATCH_HEADER_SIZE: u32 = 61;
 const MESSAGE_SIZE_MIN: u32 = 26;
 /// Bytes that are always enough to read an entry; fewer are, when the set is shorter.
 const ENTRY_SIZE_MAX: usize = 61;
+
+#[cfg(test)]
+mod tests;

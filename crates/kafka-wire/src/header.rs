@@ -73,3 +73,6 @@ pub fn response_has_tags(response: &Message, version: i16) -> bool {
 pub(crate) fn client_id_length(input: &[u8]) -> reader::Read<'_, Option<u32>> {
     reader::length(input, LengthForm::Int16)
 }
+
+#[cfg(test)]
+mod tests;
