@@ -107,6 +107,7 @@ impl<'s> Process<'s> {
             match &run.way {
                 Way::Close => process.close(run.slot),
                 Way::Pass { is_downstream, pieces } => {
+                    process.open(run.slot);
                     for piece in cut(pieces, delivery) {
                         process.pass(run.slot, *is_downstream, now_ns, &piece);
                     }
@@ -116,13 +117,19 @@ impl<'s> Process<'s> {
         process.finish()
     }
 
+    /// Opens a connection where none is; also before a run of no bytes, of which there are no pieces.
+    fn open(&mut self, slot: usize) {
+        let filter = &mut self.filters[slot / (SLOTS - 1)];
+        let host = &mut self.host;
+        let direction = [None, Some(1), Some(2)][slot];
+        self.slots[slot].get_or_insert_with(|| Connection::open(filter, host, direction));
+    }
+
     /// One callback.
     fn pass(&mut self, slot: usize, is_downstream: bool, now_ns: u64, bytes: &[u8]) {
+        let Some(connection) = self.slots[slot].as_mut() else { return };
         let filter = &mut self.filters[slot / (SLOTS - 1)];
-        let direction = [None, Some(1), Some(2)][slot];
         let host = &mut self.host;
-        let connection =
-            self.slots[slot].get_or_insert_with(|| Connection::open(filter, host, direction));
         let was_watched = connection.is_watched();
         let calls = host.calls();
         let opaque = host.total(Metric::ConnectionsOpaque);
