@@ -63,8 +63,9 @@ check: setup-rust ## formatting, lints, documentation, licences, generated files
 	$(PYTHON) -B -m unittest discover -s tests/tidy
 
 .PHONY: test-unit
-test-unit: setup-schemas ## rules of each module, every API and version, generated files (cargo only)
+test-unit: setup-schemas ## rules of each module, every API and version, and the laws on known hostile input
 	$(CARGO) test --locked $(NATIVE)
+	$(CARGO) test --locked --manifest-path fuzz/Cargo.toml
 
 .PHONY: test-wasm
 test-wasm: setup-rust wasm ## the built module, and the core's tests under Node
