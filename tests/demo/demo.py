@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import signal
 import sys
 import time
@@ -69,7 +70,7 @@ def run(folder: Path, duration: float) -> int:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             print("\nstopping ...", flush=True)
             return 130
-    print(f"Envoy and Kafka are stopped. Logs: {folder}")
+    print(f"Envoy and Kafka are stopped. Logs: {os.path.relpath(folder)}")
     return 0 if agrees and not traffic.failures else 1
 
 
