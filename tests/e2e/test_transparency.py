@@ -17,7 +17,7 @@ from raw import EchoServer, api_versions, connect, exactly, metadata, receive
 from stage import Route, Stage, stage
 
 # docs/configuration.md: the default of limits.in_flight_max.
-IN_FLIGHT_MAX = 256
+IN_FLIGHT_MAX = 1024
 
 _NOISE = random.Random(20).randbytes(300_000)
 

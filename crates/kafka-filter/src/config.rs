@@ -52,7 +52,7 @@ pub struct LabelCaps {
 /// Bounds of memory and work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// Requests that one connection may have unanswered before the oldest is no longer awaited.
+    /// Requests awaiting a response that are remembered for one connection.
     pub in_flight_max: u32,
     /// Bytes of one message that are walked; what is longer is skipped and counted `over_limit`.
     pub walk_size_bytes: u32,

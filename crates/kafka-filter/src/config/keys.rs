@@ -88,13 +88,14 @@ pub const KEYS: &[Key] = &[
     Key {
         path: "limits.in_flight_max",
         shape: Shape::Number {
-            default: 256,
+            default: 1_024,
             min: 1,
             max: 65_536,
             set: |config, value| config.limits.in_flight_max = value,
         },
-        help: "Unanswered requests remembered for one connection. Beyond it the oldest is counted in \
-               `in_flight_evicted_total` and its response is not matched. Clients rarely have more than 5.",
+        help: "Unanswered requests remembered for one connection, at most 64 bytes each. A request beyond it \
+               is counted in `in_flight_evicted_total`, and its response is not matched. Clients rarely have \
+               more than 5.",
     },
     Key {
         path: "limits.walk_size_bytes",

@@ -15,7 +15,7 @@ fn nothing_and_an_empty_object_are_the_defaults() {
     let defaults = Config {
         reporter: ReporterSetting::Auto,
         labels: LabelCaps { topic: 200, request: 16, api_version: 32, error: 32 },
-        limits: Limits { in_flight_max: 256, walk_size_bytes: 8_388_608, topic_ids_max: 16_384 },
+        limits: Limits { in_flight_max: 1_024, walk_size_bytes: 8_388_608, topic_ids_max: 16_384 },
     };
     for text in
         ["", "{}", " \n", "{\"labels\": {}, \"limits\": {}}", "{\"labels\": {\"topic\": {}}}"]

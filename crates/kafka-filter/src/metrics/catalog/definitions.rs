@@ -153,7 +153,7 @@ const IN_FLIGHT_EVICTED: Definition = Definition {
     kind: Counter,
     labels: &[],
     unit: "requests",
-    help: "Requests no longer awaited: pushed out of a full table (`limits.in_flight_max`), or still open \
+    help: "Requests not awaited: sent when the table was full (`limits.in_flight_max`), or still open \
            when their connection ended or was given up. `requests_total` = `responses_total` + \
            `unacknowledged_requests_total` + `in_flight_evicted_total` + `requests_in_flight`.",
 };
