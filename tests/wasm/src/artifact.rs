@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use wasmtime::{Config, Engine, Module};
+use wasmtime::{Config, Engine, Module, OptLevel};
 
 /// The artefact as the sources build it now.
 pub fn bytes() -> &'static [u8] {
@@ -30,6 +30,8 @@ pub(crate) fn module() -> &'static (Engine, Module) {
     MODULE.get_or_init(|| {
         let mut config = Config::new();
         config.consume_fuel(true);
+        // Compiling takes longer than the tests; fuel counts the module's operations either way.
+        config.cranelift_opt_level(OptLevel::None);
         let engine = Engine::new(&config).expect("this machine can run wasmtime");
         let module = Module::new(&engine, bytes()).expect("the artefact is a valid module");
         (engine, module)
