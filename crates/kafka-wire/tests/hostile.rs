@@ -17,6 +17,8 @@ mod every_field;
 use every_field::{EveryField, Pieces, Random, messages};
 use kafka_wire::schema::{self, Direction};
 use kafka_wire::{FrameDecoder, Stop, limits};
+#[cfg(target_family = "wasm")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// What the decoder made of a frame.
 #[derive(Debug, PartialEq, Eq)]
