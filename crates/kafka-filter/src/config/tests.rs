@@ -84,17 +84,17 @@ fn refusals_name_the_path_and_the_remedy() {
         (
             r#"{"limits": {"in_flight_max": 0}}"#,
             "configuration: `limits.in_flight_max`: 0 is out of range; write a whole number from 1 to \
-             65536 (default 256)",
+             65536 (default 1024)",
         ),
         (
             r#"{"limits": {"in_flight_max": "256"}}"#,
             "configuration: `limits.in_flight_max`: a string stands where a number belongs; write a whole \
-             number from 1 to 65536 (default 256)",
+             number from 1 to 65536 (default 1024)",
         ),
         (
             r#"{"limits": {"in_flight_max": 2.5}}"#,
             "configuration: `limits.in_flight_max`: not a whole number, or too long; write a whole number \
-             from 1 to 65536 (default 256)",
+             from 1 to 65536 (default 1024)",
         ),
         (
             r#"{"reporter": "client"}"#,
