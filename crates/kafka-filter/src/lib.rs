@@ -29,3 +29,17 @@ pub use connection::Connection;
 pub use filter::Filter;
 pub use host::{Expect, Host};
 pub use kafka_wire::Source;
+
+// The host in memory of the tests in `tests/`, for tests of modules too.
+#[cfg(test)]
+extern crate self as kafka_filter;
+#[cfg(test)]
+#[path = "../tests/support/host.rs"]
+#[allow(
+    clippy::arithmetic_side_effects,
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    reason = "shared with other tests"
+)]
+mod fake_host;

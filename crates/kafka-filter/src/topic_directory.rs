@@ -61,16 +61,21 @@ impl TopicDirectory {
 
     /// The name that a broker gave this id.
     pub(crate) fn name<H: Host>(&mut self, host: &mut H, id: &TopicId) -> Option<Vec<u8>> {
-        self.set_key(id);
-        let (set, _) = host.shared(&self.key)?;
-        entries(&set).find(|(entry, _)| entry == id).map(|(_, name)| name.to_vec())
+        let name = self.look_up(host, id);
+        if name.is_none() {
+            self.forget(id);
+        }
+        name
     }
 
     /// Whether a broker has named this topic.
     pub(crate) fn is_known<H: Host>(&mut self, host: &mut H, name: &[u8]) -> bool {
         let id = name_id(name);
-        self.set_key(&id);
-        host.shared(&self.key).is_some_and(|(set, _)| entries(&set).any(|(entry, _)| entry == id))
+        let is_known = self.look_up(host, &id).is_some();
+        if !is_known {
+            self.forget(&id);
+        }
+        is_known
     }
 
     /// A broker named a topic without error, with its id if it has one ([`NO_ID`] if not).
@@ -78,24 +83,43 @@ impl TopicDirectory {
         if name.is_empty() || name.len() > usize::from(u8::MAX) {
             return;
         }
+        if *id != NO_ID && self.is_news(id, name) {
+            self.store(host, id, name);
+            // The id may have stood for another name on this worker.
+            self.resolved.remove(id);
+        }
+        let name_id = name_id(name);
+        if self.is_news(&name_id, &[]) {
+            self.store(host, &name_id, &[]);
+        }
+    }
+
+    /// Whether this worker does not know the entry for stored; from now on it does.
+    fn is_news(&mut self, id: &TopicId, name: &[u8]) -> bool {
         let mut hasher = DefaultHasher::new();
         hasher.write(id);
         hasher.write(name);
         let hash = hasher.finish();
         self.learnt.resize(LEARNT_MAX, 0);
-        // Masked while it is 64 bits wide: where usize has 32 a hash as such does not fit.
-        let place = usize::try_from(hash & LEARNT_MASK).unwrap_or(0);
-        match self.learnt.get_mut(place) {
-            Some(slot) if *slot == hash => return,
-            Some(slot) => *slot = hash,
-            None => {}
+        match self.learnt.get_mut(learnt_place(id)) {
+            Some(slot) => std::mem::replace(slot, hash) != hash,
+            None => true,
         }
-        if *id != NO_ID {
-            self.store(host, id, name);
-            // The id may have stood for another name on this worker.
-            self.resolved.remove(id);
+    }
+
+    /// The entry is not there, or not any more: newer ones drove it out. A broker that names it
+    /// again brings it back.
+    fn forget(&mut self, id: &TopicId) {
+        if let Some(slot) = self.learnt.get_mut(learnt_place(id)) {
+            *slot = 0;
         }
-        self.store(host, &name_id(name), &[]);
+    }
+
+    /// The name of an entry, which is empty for one that stands for a name.
+    fn look_up<H: Host>(&mut self, host: &mut H, id: &TopicId) -> Option<Vec<u8>> {
+        self.set_key(id);
+        let (set, _) = host.shared(&self.key)?;
+        entries(&set).find(|(entry, _)| entry == id).map(|(_, name)| name.to_vec())
     }
 
     /// Puts an entry at the end of its set, in the place of the oldest if the set is full.
@@ -160,12 +184,20 @@ fn name_id(name: &[u8]) -> TopicId {
     id
 }
 
+/// Where a worker remembers that it stored an entry.
+fn learnt_place(id: &TopicId) -> usize {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(id);
+    // Masked while it is 64 bits wide: where usize has 32 a hash as such does not fit.
+    usize::try_from(hasher.finish() & LEARNT_MASK).unwrap_or(0)
+}
+
 /// Bytes of an entry in front of the name.
 const ENTRY_HEAD: usize = 17;
 /// Entries of a set; a topic takes two entries, one for its id and one for its name.
 const SET_ENTRIES_MAX: u32 = 8;
-/// Topics of which a worker knows that they are stored; a power of two.
-const LEARNT_MAX: usize = 16 * 1024;
+/// Entries of which a worker knows that they are stored; a power of two.
+const LEARNT_MAX: usize = 32 * 1024;
 const LEARNT_MASK: u64 = LEARNT_MAX as u64 - 1;
 /// How often a worker tries to store an entry; the next answer of a broker tries again.
 const STORE_TRIES_MAX: u32 = 4;
