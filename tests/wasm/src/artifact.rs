@@ -10,7 +10,7 @@ use wasmtime::{Config, Engine, Module, OptLevel};
 /// The artefact as the sources build it now.
 pub fn bytes() -> &'static [u8] {
     static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
-    BYTES.get_or_init(|| read(&build()))
+    BYTES.get_or_init(|| read(&build(&["--profile", "wasm"])))
 }
 
 /// The artefact that `make wasm` left for use.
@@ -27,15 +27,28 @@ pub fn shipped_bytes() -> Vec<u8> {
 /// The compiled artefact, once for all tests of a process.
 pub(crate) fn module() -> &'static (Engine, Module) {
     static MODULE: OnceLock<(Engine, Module)> = OnceLock::new();
+    MODULE.get_or_init(|| compile(bytes()))
+}
+
+/// The same code with the names of its functions, which what ships does without.
+pub(crate) fn named_module() -> &'static (Engine, Module) {
+    static MODULE: OnceLock<(Engine, Module)> = OnceLock::new();
     MODULE.get_or_init(|| {
-        let mut config = Config::new();
-        config.consume_fuel(true);
-        // Compiling takes longer than the tests; fuel counts the module's operations either way.
-        config.cranelift_opt_level(OptLevel::None);
-        let engine = Engine::new(&config).expect("this machine can run wasmtime");
-        let module = Module::new(&engine, bytes()).expect("the artefact is a valid module");
-        (engine, module)
+        let inherits = ["--config", "profile.wasm-named.inherits = 'wasm'"];
+        let keeps = ["--config", "profile.wasm-named.strip = false"];
+        let profile = ["--profile", "wasm-named"];
+        compile(&read(&build(&[inherits, keeps, profile].concat())))
     })
+}
+
+fn compile(bytes: &[u8]) -> (Engine, Module) {
+    let mut config = Config::new();
+    config.consume_fuel(true);
+    // Compiling takes longer than the tests; fuel counts the module's operations either way.
+    config.cranelift_opt_level(OptLevel::None);
+    let engine = Engine::new(&config).expect("this machine can run wasmtime");
+    let module = Module::new(&engine, bytes).expect("the artefact is a valid module");
+    (engine, module)
 }
 
 /// The names of the module's imports, and of its exports.
@@ -49,19 +62,11 @@ pub fn interface() -> (Vec<(String, String)>, Vec<String>) {
 }
 
 /// Builds the shell as `make wasm` does; a moment when nothing has changed.
-fn build() -> PathBuf {
+fn build(profile: &[&str]) -> PathBuf {
     let output = Command::new(env!("CARGO"))
         .current_dir(workspace())
-        .args([
-            "build",
-            "--locked",
-            "--profile",
-            "wasm",
-            "--target",
-            TARGET,
-            "-p",
-            "kafka-filter-wasm",
-        ])
+        .args(["build", "--locked", "--target", TARGET, "-p", "kafka-filter-wasm"])
+        .args(profile)
         .arg("--message-format=json-render-diagnostics")
         .output()
         .expect("cargo runs");

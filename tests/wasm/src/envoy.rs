@@ -4,6 +4,7 @@ use std::cell::{Ref, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use crate::artifact;
 use crate::worker::Worker;
 
 /// A process with the filter in it.
@@ -55,7 +56,13 @@ impl Envoy {
     /// Starts the filter's VM on one more worker.
     #[must_use]
     pub fn worker(&self) -> Worker {
-        Worker::start(Rc::clone(&self.process))
+        Worker::start(Rc::clone(&self.process), artifact::module())
+    }
+
+    /// The same with functions that have their names, for [`Worker::stack_after`].
+    #[must_use]
+    pub fn named_worker(&self) -> Worker {
+        Worker::start(Rc::clone(&self.process), artifact::named_module())
     }
 
     /// Moves the monotonic clock on.

@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use wasmtime::{Instance, Linker, Memory, Store, TypedFunc};
+use wasmtime::{Engine, Instance, Linker, Memory, Module, Store, TypedFunc, WasmBacktrace};
 
-use crate::artifact;
 use crate::envoy::Process;
 use crate::imports;
+use crate::scenario::Way;
 
 /// A worker with the filter's VM; contexts live until they are closed.
 pub struct Worker {
@@ -71,8 +71,10 @@ pub(crate) struct Guest {
 }
 
 impl Worker {
-    pub(crate) fn start(process: Rc<RefCell<Process>>) -> Self {
-        let (engine, module) = artifact::module();
+    pub(crate) fn start(
+        process: Rc<RefCell<Process>>,
+        (engine, module): &(Engine, Module),
+    ) -> Self {
         let guest = Guest {
             process,
             memory: None,
@@ -153,6 +155,33 @@ impl Worker {
         let action: u32 = self.call(export, (stream.0, size, u32::from(end)));
         assert_eq!(action, CONTINUE, "{export} holds bytes back");
         self.store.data_mut().buffer = None;
+    }
+
+    /// The functions that run when the callback for these bytes has executed so many operations,
+    /// the innermost first; `None` when it is over by then. The worker is of no use afterwards.
+    pub fn stack_after(
+        mut self,
+        operations: u64,
+        stream: Stream,
+        way: Way,
+        bytes: &[u8],
+    ) -> Option<Vec<String>> {
+        let (export, buffer) = match way {
+            Way::Down => ("proxy_on_downstream_data", imports::DOWNSTREAM_DATA),
+            Way::Up => ("proxy_on_upstream_data", imports::UPSTREAM_DATA),
+        };
+        self.store.data_mut().buffer = Some((buffer, bytes.to_vec()));
+        self.store.data_mut().context = stream.0;
+        let size = u32::try_from(bytes.len()).expect("Envoy's buffers are below 4 GiB");
+        let function = self
+            .instance
+            .get_typed_func::<(u32, u32, u32), u32>(&mut self.store, export)
+            .expect("Envoy needs this export");
+        self.store.set_fuel(operations).expect("the engine counts fuel");
+        let error = function.call(&mut self.store, (stream.0, size, 0)).err()?;
+        let stack = error.downcast_ref::<WasmBacktrace>().expect("it ran out of fuel");
+        let name = |frame: &wasmtime::FrameInfo| frame.func_name().unwrap_or("?").to_owned();
+        Some(stack.frames().iter().map(name).collect())
     }
 
     /// The connection ends.

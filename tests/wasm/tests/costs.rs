@@ -1,16 +1,19 @@
-//! What the filter executes for each thing that it sees, in wasm operations, and which calls it makes to the host.
+//! What the filter executes for each thing that it sees, in wasm operations, and which calls it
+//! makes to the host.
 //!
-//! The figures are the same in every run and on every machine, so a rise is a change of the code and not noise.
-//! They are not time: a call to the host costs far more than an operation. Each has a ceiling a fifth or
-//! so above what was measured; whoever makes the filter cheaper lowers it. `cargo test -p
-//! kafka-filter-wasm-tests --test costs -- --nocapture` prints the table.
+//! The figures are the same in every run and on every machine, so a rise is a change of the code
+//! and not noise. They are not time: a call to the host costs far more than an operation. Each has
+//! a ceiling about a fifth above what was measured; whoever makes the filter cheaper lowers it.
+//! `cargo test -p kafka-filter-wasm-tests --test costs -- --nocapture` prints the table, and the
+//! binary `hot-spots` tells where the operations go.
 
 use std::collections::BTreeMap;
 
 use kafka_filter_wasm_tests::scenario::{self, LONG, WHOLE, Way};
 use kafka_filter_wasm_tests::{Calls, Envoy, Goodbye, Root, Stream, Worker, kafka};
 
-/// A worker with one connection, on which all that is measured has happened before: series are defined, topics known.
+/// A worker with one connection, on which all that is measured has happened before: series are
+/// defined, topics known.
 struct Bench {
     worker: Worker,
     root: Root,
