@@ -155,8 +155,8 @@ fn connection(corpus: &mut Corpus) -> std::io::Result<()> {
         })
         .collect();
     scripts.sort_by_key(|(responses, number, _)| (std::cmp::Reverse(*responses), *number));
-    for (_, number, seed) in scripts.into_iter().take(20) {
-        corpus.write("connection", &format!("right-{number}"), &seed)?;
+    for (rank, (_, _, seed)) in scripts.into_iter().take(20).enumerate() {
+        corpus.write("connection", &format!("right-{rank}"), &seed)?;
     }
     for number in 0..12_u64 {
         let seed: Vec<u8> = noise(number + 500).take(700).collect();

@@ -26,6 +26,13 @@ pub fn run(data: &[u8]) {
     assert_same(&as_told, &whole, "whole");
 }
 
+/// Whether each connection of the script is decoded to its end, in the order in which they end.
+#[must_use]
+pub fn verdicts(data: &[u8]) -> Vec<bool> {
+    let script = Script::new(data);
+    Process::watch(&script, &runs(&script.steps), Delivery::AsTold).1
+}
+
 /// What was counted, and whether each connection was decoded to its end.
 type Outcome = (Snapshot, Vec<bool>);
 

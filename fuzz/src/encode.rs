@@ -52,8 +52,9 @@ pub fn unknown_tags(out: &mut Vec<u8>, input: &mut Input<'_>) {
     let count = input.below(3);
     varint(out, count);
     for index in 0..count {
+        let first = input.pick(&[100, 16_000, 0xffff_fff0]);
         let bytes = input.bytes();
-        varint(out, 100 + index);
+        varint(out, first + index);
         varint(out, bytes.len());
         out.extend_from_slice(bytes);
     }
@@ -122,7 +123,9 @@ impl Encoder<'_, '_> {
                         self.body.bytes.push(0xff);
                         return self.show(field, Shown::Null);
                     }
-                    self.body.bytes.push(1);
+                    // Any byte from zero on says that it is there (KIP-893).
+                    let marker = self.input.byte() & 0x7f;
+                    self.body.bytes.push(marker);
                 }
                 self.structure(field, fields);
             }

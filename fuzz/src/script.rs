@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 
 use kafka_filter::config::{Config, LabelCaps, Limits, ReporterSetting};
-use kafka_wire::header;
 use kafka_wire::schema::{self, Api};
 
 use crate::encode;
@@ -199,7 +198,7 @@ impl Builder<'_> {
         if !(api.key == 7 && version == 0) {
             client_id(&mut message, &mut self.input);
         }
-        if header::request_has_tags(&api.request, version) {
+        if api.request.is_flexible(version) {
             encode::unknown_tags(&mut message, &mut self.input);
         }
         let body = encode::body(&api.request, version, &mut self.input);
@@ -255,16 +254,16 @@ impl Builder<'_> {
         let mut errors = 0;
         let mut throttle_ms = 0;
         let mut fetched = Count::default();
-        if api.key == header::API_VERSIONS && self.input.chance(60) {
+        if api.key == API_VERSIONS && self.input.chance(60) {
             // A version that the broker does not know (KIP-511).
             message.extend_from_slice(&[0, 35, 0, 0, 0, 0]);
             errors = 1;
         } else if api.response.versions.contains(awaited.version) {
-            if header::response_has_tags(&api.response, awaited.version) {
+            if api.key != API_VERSIONS && api.response.is_flexible(awaited.version) {
                 encode::unknown_tags(&mut message, &mut self.input);
             }
             let mut body = encode::body(&api.response, awaited.version, &mut self.input);
-            if api.key == header::API_VERSIONS && body.bytes.starts_with(&[0, 35]) {
+            if api.key == API_VERSIONS && body.bytes.starts_with(&[0, 35]) {
                 // Would mean another layout.
                 body.bytes[1] = 36;
             }
@@ -369,6 +368,8 @@ fn client_id(message: &mut Vec<u8>, input: &mut Input<'_>) {
 
 const PRODUCE: i16 = 0;
 const FETCH: i16 = 1;
+/// Its response never has tagged fields in the header (KIP-511).
+const API_VERSIONS: i16 = 18;
 /// APIs of which more is counted than their header, or that change how bytes are read.
 const FAVOURITES: &[i16] = &[PRODUCE, FETCH, 3, 18, 17, 19, 75, 2];
 const WALK_ALL: u32 = 8 * 1024 * 1024;

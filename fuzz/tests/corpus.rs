@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use kafka_filter_fuzz::connection;
 use kafka_filter_fuzz::script::Script;
 
 #[test]
@@ -41,17 +42,30 @@ fn degenerate_inputs_keep_the_laws() {
 
 #[test]
 fn seeds_of_right_conversations_are_right() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/connection");
-    let mut right = 0;
-    for entry in std::fs::read_dir(&folder).expect("the corpus") {
-        let path = entry.expect("an entry of the corpus").path();
-        if !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("right-")) {
-            continue;
-        }
-        let script = Script::new(&std::fs::read(&path).expect("a file of the corpus"));
-        let expected = script.expected.unwrap_or_else(|| panic!("{} is not right", path.display()));
-        assert!(expected.responses.0 > 0, "{} has no response", path.display());
-        right += 1;
+    let right = connection_seeds("right-");
+    assert!(right.len() >= 10, "only {} seeds are right conversations", right.len());
+    for (name, seed) in right {
+        let expected = Script::new(&seed).expected.unwrap_or_else(|| panic!("{name} is not right"));
+        assert!(expected.responses.0 > 0, "{name} has no response");
     }
-    assert!(right >= 10, "only {right} seeds are right conversations");
+}
+
+#[test]
+fn seeds_of_real_clients_are_decoded_to_their_end() {
+    let captures = connection_seeds("capture-");
+    assert!(captures.len() >= 10, "only {} seeds are captures", captures.len());
+    for (name, seed) in captures {
+        assert_eq!(connection::verdicts(&seed), [true], "{name}");
+    }
+}
+
+fn connection_seeds(prefix: &str) -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/connection");
+    let entries = std::fs::read_dir(&folder).expect("the corpus; the example `seed` writes it");
+    let named = entries.filter_map(|entry| {
+        let path = entry.expect("an entry of the corpus").path();
+        let name = path.file_name()?.to_str()?.to_owned();
+        name.starts_with(prefix).then(|| (name, std::fs::read(&path).expect("a seed")))
+    });
+    named.collect()
 }
