@@ -97,4 +97,39 @@ fn two_configurations_in_one_vm_do_not_mix() {
     }
 }
 
+#[test]
+fn an_update_goes_on_where_the_old_configuration_stood() {
+    let cap =
+        |values| format!(r#"{{"labels": {{"topic": {{"values_max": {values}}}}}}}"#).into_bytes();
+    let send = |worker: &mut Worker, stream, topic| {
+        worker.downstream(stream, &kafka::produce_request(1, 1, topic, &kafka::batch(1, 10)));
+        worker.upstream(stream, &kafka::produce_response(1, topic, 0));
+    };
+    let envoy = Envoy::new();
+    let mut worker = envoy.worker();
+    let old = worker.configure("kafka", &cap(1)).expect("accepted");
+    let draining = worker.open(old, 0);
+    send(&mut worker, draining, "a");
+    let new = worker.configure("kafka", &cap(2)).expect("accepted");
+    let fresh = worker.open(new, 0);
+    send(&mut worker, fresh, "b");
+    // Both connections live on, each under its own configuration, and both caps are reached.
+    send(&mut worker, draining, "c");
+    send(&mut worker, fresh, "c");
+    send(&mut worker, fresh, "a");
+    worker.close(draining, Goodbye::WithoutUpstream);
+    worker.retire(old);
+    worker.rest(LONG);
+    let reporter = ("reporter", "proxy");
+    let produced = ["a", "b", "c", "__other__"].map(|topic| {
+        envoy.counter(&series("topic_produced_records_total", &[reporter, ("topic", topic)]))
+    });
+    assert_eq!(produced, [2, 1, 0, 2]);
+    assert_eq!(envoy.gauge(&series("label_values", &[reporter, ("label", "topic")])), 2);
+    assert_eq!(envoy.gauge(&series("connections_active", &[reporter])), 1);
+    worker.close(fresh, Goodbye::WithoutUpstream);
+    worker.rest(LONG);
+    assert_eq!(envoy.gauge(&series("connections_active", &[reporter])), 0);
+}
+
 const ERROR: u32 = 4;
