@@ -128,7 +128,8 @@ impl<'s> Process<'s> {
     fn open(&mut self, slot: usize) {
         let filter = &mut self.filters[slot / (SLOTS - 1)];
         let host = &mut self.host;
-        let direction = [None, Some(1), Some(2)][slot];
+        // The first and the last share their series, from two workers.
+        let direction = [None, Some(1), None][slot];
         self.slots[slot].get_or_insert_with(|| Connection::open(filter, host, direction));
     }
 
