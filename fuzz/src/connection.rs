@@ -110,6 +110,9 @@ impl<'s> Process<'s> {
             verdicts: Vec::new(),
         };
         for (index, run) in runs.iter().enumerate() {
+            if script.counts_wait && index % TICK_RUNS == TICK_RUNS - 1 {
+                process.filters.iter_mut().for_each(|filter| filter.on_tick(&mut process.host));
+            }
             let now_ns = u64::try_from(index).unwrap_or(0) * 1_500_000;
             match &run.way {
                 Way::Close => process.close(run.slot),
@@ -294,6 +297,8 @@ fn cut<'s>(pieces: &[(&'s [u8], usize)], delivery: Delivery) -> Vec<Cow<'s, [u8]
     }
 }
 
+/// Runs between two ticks.
+const TICK_RUNS: usize = 4;
 /// State of a connection without its table of requests, in bytes: the decoders' buffers, topics that
 /// wait for a name, topics of a long response.
 const CONNECTION_MAX: isize = 24 * 1024;

@@ -132,7 +132,9 @@ impl MemoryHost {
 impl Host for MemoryHost {
     fn define_metric(&mut self, kind: Kind, name: &str) -> Option<u32> {
         self.defines += 1;
-        if self.faults.refused_metrics > 0 && self.defines % self.faults.refused_metrics == 0 {
+        if self.faults.refused_metrics > 0
+            && self.defines.is_multiple_of(self.faults.refused_metrics)
+        {
             return None;
         }
         if let Some(&id) = self.ids.get(name) {
@@ -182,7 +184,8 @@ impl Host for MemoryHost {
             (Some((_, version)), Expect::Version(expected)) if *version == expected => {
                 *version += 1;
                 self.shares += 1;
-                if self.faults.lost_races > 0 && self.shares % self.faults.lost_races == 0 {
+                if self.faults.lost_races > 0 && self.shares.is_multiple_of(self.faults.lost_races)
+                {
                     return false;
                 }
                 expected + 1

@@ -23,8 +23,11 @@ pub mod source;
 pub mod trace;
 pub mod walker;
 
+/// A target's body: panics when a law is broken.
+pub type Target = fn(&[u8]);
+
 /// Every target by name: what the corpus test and the seeds go through.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[(&str, Target)] = &[
     ("frame", frame::run),
     ("header", header::run),
     ("walker", walker::run),
