@@ -112,6 +112,13 @@ impl Envoy {
         }
     }
 
+    /// Size of the shared data, keys and values; Envoy keeps it until it ends.
+    #[must_use]
+    pub fn shared_bytes(&self) -> usize {
+        let process = self.process.borrow();
+        process.shared.iter().map(|(key, (value, _))| key.len() + value.len()).sum()
+    }
+
     /// What the filter logged as a warning or worse.
     #[must_use]
     pub fn complaints(&self) -> Vec<LogLine> {

@@ -1,6 +1,7 @@
 //! What connections cost in memory. Linear memory never shrinks, so what it grew to is what a
 //! worker keeps.
 
+use kafka_filter_wasm_tests::scenario::{LONG, series};
 use kafka_filter_wasm_tests::{Envoy, Goodbye, Root, Stream, Worker, kafka};
 
 fn open_idle(worker: &mut Worker, root: Root) -> Vec<Stream> {
@@ -100,6 +101,62 @@ fn a_large_message_does_not_make_the_worker_grow() {
     assert_eq!(worker.memory_bytes(), before);
 }
 
+#[test]
+fn names_and_ids_without_end_stay_within_the_budget() {
+    let envoy = Envoy::new();
+    let mut worker = envoy.worker();
+    let root = worker.configure("", b"").expect("accepted");
+    let (mut sizes, mut shared) = (Vec::new(), Vec::new());
+    for round in 0..4 {
+        let topics: Vec<(String, [u8; 16])> =
+            (0..INVENTED).map(|index| invented(round * INVENTED + index)).collect();
+        let topics: Vec<_> = topics.iter().map(|(name, id)| (name.as_str(), *id)).collect();
+        let stream = worker.open(root, 2);
+        worker.downstream(stream, &kafka::metadata_by_id_request(1));
+        worker.upstream(stream, &kafka::metadata_by_id_response(1, &topics));
+        for (name, id) in topics {
+            worker.downstream(stream, &kafka::produce_by_id_request(2, id, &kafka::batch(1, 10)));
+            worker.upstream(stream, &kafka::produce_by_id_response(2, id));
+            // The name once more, as the wish of a client that the broker refuses.
+            let wished = format!("{name}-wished");
+            let request = kafka::produce_request(3, 1, &wished, &kafka::batch(1, 10));
+            worker.downstream(stream, &request);
+            worker.upstream(stream, &kafka::produce_response(3, &wished, UNKNOWN_TOPIC));
+        }
+        worker.close(stream, Goodbye::WithoutUpstream);
+        sizes.push(worker.memory_bytes());
+        shared.push(envoy.shared_bytes());
+    }
+    worker.rest(LONG);
+    let produced = |topic| {
+        let labels = [SOURCE, ("topic", topic)];
+        envoy.counter(&series("topic_produced_records_total", &labels))
+    };
+    println!("linear memory after each {INVENTED} topics: {sizes:?}, shared data: {shared:?}");
+    assert!(sizes.iter().all(|size| *size <= WORKER_BYTES_MAX), "{sizes:?}");
+    let named = u64::try_from(TOPICS).unwrap();
+    let produced_to_others = produced("__other__");
+    let all = 4 * 2 * u64::try_from(INVENTED).unwrap();
+    assert_eq!(produced_to_others + produced("__unresolved__") + named, all);
+    assert_eq!(envoy.gauge(&series("label_values", &[SOURCE, ("label", "topic")])), 200);
+    // Shared data is the process's, and full when each set of the directory is.
+    assert!(shared[3] <= shared[1] + shared[1] / 4, "{shared:?}");
+    assert!(shared.iter().all(|size| *size <= WORKER_BYTES_MAX), "{shared:?}");
+    // By the third round every table has been full once.
+    assert_eq!(sizes[2], sizes[3], "{sizes:?}");
+}
+
+/// The name and the id of a topic that nobody has seen before.
+fn invented(number: usize) -> (String, [u8; 16]) {
+    let mut id = [0x11; 16];
+    id[8..].copy_from_slice(&u64::try_from(number).unwrap().to_be_bytes());
+    (format!("an-invented-topic-{number}"), id)
+}
+
+const SOURCE: (&str, &str) = ("reporter", "source");
+const UNKNOWN_TOPIC: i16 = 3;
+/// More than half the ids that are remembered by default.
+const INVENTED: usize = 10_000;
 const CONNECTIONS: usize = 1_000;
 /// As many as are named by default.
 const TOPICS: usize = 200;
