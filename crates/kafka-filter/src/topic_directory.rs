@@ -100,7 +100,9 @@ impl TopicDirectory {
         hasher.write(id);
         hasher.write(name);
         let hash = hasher.finish();
-        self.learnt.resize(LEARNT_MAX, 0);
+        if self.learnt.is_empty() {
+            self.learnt = vec![0; LEARNT_MAX];
+        }
         match self.learnt.get_mut(learnt_place(id)) {
             Some(slot) => std::mem::replace(slot, hash) != hash,
             None => true,

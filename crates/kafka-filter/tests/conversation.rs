@@ -1,5 +1,15 @@
 //! Conversations between clients and brokers, and exactly what is counted at their end.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "a failed test says so by panicking"
+)]
+
 #[path = "cases/cases.rs"]
 #[allow(unreachable_pub, missing_docs, reason = "shared between the tests of this folder only")]
 mod cases;
@@ -16,7 +26,8 @@ fn a_wrong_expectation_is_noticed() {
     let mut case = cases::produce::cases().remove(0);
     let found = case.play(Split::Whole).snapshot();
     assert_eq!(differences(&found, &case.expectation()), Vec::<String>::new());
-    case.expected = case.expected.replace("records_total{topic=orders} 5", "records_total{topic=orders} 6");
+    case.expected =
+        case.expected.replace("records_total{topic=orders} 5", "records_total{topic=orders} 6");
     case.expected += "\nthrottled_responses_total{request=Produce} 1";
     case.expected = case.expected.replace("label_values{label=topic} 1", "");
     assert_eq!(
@@ -47,6 +58,17 @@ fn which_topics_there_are() {
 #[test]
 fn how_requests_and_responses_flow() {
     check(&cases::flow::cases());
+}
+
+/// A conversation is found by its name when it fails.
+#[test]
+fn every_conversation_has_a_name_of_its_own() {
+    let mut names: Vec<&str> = cases::all().iter().map(|case| case.name).collect();
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), count);
+    assert!(count > 100, "{count} conversations");
 }
 
 #[test]

@@ -1,5 +1,15 @@
 //! What the filter does with its host: times, reporters, series that wait, a host that fails.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "a failed test says so by panicking"
+)]
+
 #[path = "support/support.rs"]
 mod support;
 
@@ -21,7 +31,10 @@ const ORDERS: Topic = Topic::Name("orders");
 #[test]
 fn a_duration_runs_from_last_byte_to_last_byte() {
     let mut process = Process::new("", 1);
-    let (ask, answer) = (produce(9, 1, -1, &[(ORDERS, vec![batch(1).bytes()])]), produced(9, 1, &[(ORDERS, &[0])], 0));
+    let (ask, answer) = (
+        produce(9, 1, -1, &[(ORDERS, vec![batch(1).bytes()])]),
+        produced(9, 1, &[(ORDERS, &[0])], 0),
+    );
     process.open(0, 0);
     process.client(0, &ask[..30]);
     process.wait(1_000);

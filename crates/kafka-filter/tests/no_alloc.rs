@@ -1,5 +1,15 @@
 //! What a connection costs in memory, and that a connection under way allocates nothing (law L3).
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "a failed test says so by panicking"
+)]
+
 #[path = "../../kafka-wire/tests/support/alloc.rs"]
 mod alloc;
 #[path = "support/support.rs"]

@@ -170,4 +170,5 @@ const MESSAGE_SIZE_MIN: u32 = 26;
 const ENTRY_SIZE_MAX: usize = 61;
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "a failed test says so by panicking")]
 mod tests;

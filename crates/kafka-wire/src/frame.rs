@@ -356,4 +356,5 @@ const SIZE_FIELD: usize = 4;
 const CLIENT_ID_LENGTH_FIELD: u32 = 2;
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "a failed test says so by panicking")]
 mod tests;

@@ -203,4 +203,5 @@ pub const WINDOW_MAX: usize = 16 * 1024;
 const _: () = assert!(crate::walk::NEED_MAX * 2 <= CARRY_MAX + 1);
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "a failed test says so by panicking")]
 mod tests;

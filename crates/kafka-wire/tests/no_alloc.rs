@@ -15,6 +15,8 @@ mod every_field;
 use alloc::{Counting, count, held};
 use every_field::{EveryField, Random, frame, messages};
 use kafka_wire::{FrameDecoder, Source, limits};
+#[cfg(target_family = "wasm")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;

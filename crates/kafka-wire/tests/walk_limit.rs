@@ -1,5 +1,7 @@
 //! The limit on walked bytes falls on the same byte however the input is split.
 
+#![expect(clippy::expect_used, reason = "a failed test says so by panicking")]
+
 use kafka_wire::schema::{self, Field};
 use kafka_wire::{
     Flow, FrameDecoder, FrameSize, Handler, Head, Outcome, Plan, Source, Value, Visitor,

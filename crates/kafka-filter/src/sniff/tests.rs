@@ -15,7 +15,8 @@ fn first_four(bytes: &[u8; 4]) -> Result<u32, Reason> {
 fn sizes_of_other_protocols_are_not_kafkas() {
     assert_eq!(first_four(b"\x16\x03\x01\x02"), Err(Reason::Tls));
     assert_eq!(first_four(b"\x16\x03\x03\x00"), Err(Reason::Tls));
-    for text in [b"GET ", b"POST", b"PRI ", b"PROX", b"SSH-", b"\x0d\x0a\x0d\x0a", b"EHLO", b"    "] {
+    for text in [b"GET ", b"POST", b"PRI ", b"PROX", b"SSH-", b"\x0d\x0a\x0d\x0a", b"EHLO", b"    "]
+    {
         assert_eq!(first_four(text), Err(Reason::NotKafka), "{text:?}");
     }
     for text in [[0xff; 4], [0x80, 0, 0, 0], [0; 4]] {

@@ -39,7 +39,11 @@ fn other_protocols() -> Vec<Case> {
         given_up("PROXY protocol v2", "not_kafka", [proxy_v2, heartbeat(1, 1)].concat()),
         given_up("ZooKeeper", "not_kafka", zookeeper(0, 0, true)),
         given_up("ZooKeeper before 3.4", "not_kafka", zookeeper(0, 0, false)),
-        given_up("ZooKeeper, reconnecting", "not_kafka", zookeeper(77, 0x1000_2000_3000_4000, true)),
+        given_up(
+            "ZooKeeper, reconnecting",
+            "not_kafka",
+            zookeeper(77, 0x1000_2000_3000_4000, true),
+        ),
         given_up("SSH", "not_kafka", b"SSH-2.0-OpenSSH_9.6\r\n".to_vec()),
         given_up("noise", "not_kafka", noise),
         given_up("zeroes", "not_kafka", vec![0; 64]),
@@ -70,7 +74,11 @@ fn first_frames() -> Vec<Case> {
     vec![
         given_up("a frame of no bytes", "not_kafka", framed(b"")),
         given_up("a frame too short for a header", "not_kafka", framed(&[0, 18, 0, 0, 0, 0, 0])),
-        given_up("a frame of 100 MiB and one byte", "not_kafka", vec![0x06, 0x40, 0x00, 0x01, 0, 18]),
+        given_up(
+            "a frame of 100 MiB and one byte",
+            "not_kafka",
+            vec![0x06, 0x40, 0x00, 0x01, 0, 18],
+        ),
         given_up("a first key that no table has", "not_kafka", header(93, 0)),
         given_up("a first key below zero", "not_kafka", header(-1, 0)),
         given_up("a first version below zero", "not_kafka", header(18, -1)),
@@ -133,8 +141,16 @@ fn malformed_requests() -> Vec<Case> {
         broken_request("a frame size of zero", None, vec![0, 0, 0, 0]),
         broken_request("a frame size below zero", None, vec![0xff, 0xff, 0xff, 0xff]),
         broken_request("a frame without a whole header", None, framed(&[0, 12, 0, 1])),
-        broken_request("an API key below zero", None, framed(&[0xff, 0xfe, 0, 0, 0, 0, 0, 2, 0, 0])),
-        broken_request("a version below zero", None, framed(&[0, 12, 0xff, 0xff, 0, 0, 0, 2, 0, 0])),
+        broken_request(
+            "an API key below zero",
+            None,
+            framed(&[0xff, 0xfe, 0, 0, 0, 0, 0, 2, 0, 0]),
+        ),
+        broken_request(
+            "a version below zero",
+            None,
+            framed(&[0, 12, 0xff, 0xff, 0, 0, 0, 2, 0, 0]),
+        ),
         broken_request(
             "a client id that ends behind the frame",
             Some(("Produce", 3)),
@@ -244,7 +260,11 @@ fn malformed_responses() -> Vec<Case> {
         broken_response("a response of zero bytes", false, vec![0, 0, 0, 0]),
         broken_response("a response of fewer bytes than none", false, vec![0x80, 0, 0, 0]),
         broken_response("a response without a whole header", false, framed(&[0, 0, 0])),
-        broken_response("a response that ends in the header's last byte", true, framed(&[0, 0, 0, 1])),
+        broken_response(
+            "a response that ends in the header's last byte",
+            true,
+            framed(&[0, 0, 0, 1]),
+        ),
         broken_response(
             "more topics than the response has bytes",
             true,
@@ -255,7 +275,11 @@ fn malformed_responses() -> Vec<Case> {
             true,
             answer(|wire| wire.i32(0).i16(0).i32(0).i32(-1)),
         ),
-        broken_response("a response that ends in mid-topic", true, framed(&whole[4..whole.len() - 9])),
+        broken_response(
+            "a response that ends in mid-topic",
+            true,
+            framed(&whole[4..whole.len() - 9]),
+        ),
     ]
 }
 

@@ -11,8 +11,14 @@ pub mod topics;
 
 /// Every conversation.
 pub fn all() -> Vec<Case> {
-    let families =
-        [produce::cases(), fetch::cases(), topics::cases(), flow::cases(), sasl::cases(), broken::cases()];
+    let families = [
+        produce::cases(),
+        fetch::cases(),
+        topics::cases(),
+        flow::cases(),
+        sasl::cases(),
+        broken::cases(),
+    ];
     families.into_iter().flatten().collect()
 }
 

@@ -3,8 +3,8 @@
 use super::talk;
 use crate::support::lines::{connections, exchanges, open_connections, sent};
 use crate::support::messages::{
-    FIND_COORDINATOR, HEARTBEAT, Topic, api_versions, api_versions_told, fetch,
-    heartbeat, heartbeat_told, produce, produced,
+    FIND_COORDINATOR, HEARTBEAT, Topic, api_versions, api_versions_told, fetch, heartbeat,
+    heartbeat_told, produce, produced,
 };
 use crate::support::play::{Case, Step};
 use crate::support::wire::{Wire, batch, request, request_of, response};
@@ -145,7 +145,8 @@ fn correlation_ids_of_all_kinds() -> Case {
 
 fn client_ids_of_all_kinds() -> Case {
     let long = "a long client id ".repeat(100);
-    let ids = [None, Some(""), Some("cl\u{ef}ent"), Some(&long[..256]), Some(&long[..257]), Some(&long)];
+    let ids =
+        [None, Some(""), Some("cl\u{ef}ent"), Some(&long[..256]), Some(&long[..257]), Some(&long)];
     let topic = Topic::Name("orders");
     let set = batch(1).bytes();
     let produce_of = |id: Option<&str>, correlation_id| {
@@ -160,7 +161,8 @@ fn client_ids_of_all_kinds() -> Case {
             .bytes(&set)
             .frame()
     };
-    let asks: Vec<Vec<u8>> = ids.iter().zip(1..).map(|(&id, number)| produce_of(id, number)).collect();
+    let asks: Vec<Vec<u8>> =
+        ids.iter().zip(1..).map(|(&id, number)| produce_of(id, number)).collect();
     let answers: Vec<Vec<u8>> = (1..=6).map(|id| produced(3, id, &[(topic, &[0])], 0)).collect();
     let pairs: Vec<(&[u8], &[u8])> = views(&asks).into_iter().zip(views(&answers)).collect();
     Case {
@@ -293,8 +295,11 @@ fn errors_at_the_top() -> Case {
 
 fn unknown_errors() -> Case {
     let asks: Vec<Vec<u8>> = (1..=4).map(|id| heartbeat(1, id)).collect();
-    let answers: Vec<Vec<u8>> =
-        [250, -7, 251, 250].into_iter().zip(1..).map(|(e, id)| heartbeat_told(1, id, e, 0)).collect();
+    let answers: Vec<Vec<u8>> = [250, -7, 251, 250]
+        .into_iter()
+        .zip(1..)
+        .map(|(e, id)| heartbeat_told(1, id, e, 0))
+        .collect();
     let pairs: Vec<(&[u8], &[u8])> = views(&asks).into_iter().zip(views(&answers)).collect();
     Case {
         name: "more unknown error codes than are admitted",
@@ -434,9 +439,7 @@ fn closed_in_mid_response() -> Case {
             Step::Broker(0, answer[..answer.len() - 1].to_vec()),
             Step::Close(0),
         ],
-        expected: connections(1)
-            + &sent("ApiVersions", 3, &[&ask])
-            + "in_flight_evicted_total 1",
+        expected: connections(1) + &sent("ApiVersions", 3, &[&ask]) + "in_flight_evicted_total 1",
     }
 }
 
@@ -487,4 +490,3 @@ fn views(frames: &[Vec<u8>]) -> Vec<&[u8]> {
 fn size(frames: &[Vec<u8>]) -> usize {
     frames.iter().map(Vec::len).sum()
 }
-

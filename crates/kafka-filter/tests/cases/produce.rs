@@ -214,8 +214,15 @@ fn odd_record_sets() -> Case {
     negative_length[8..12].copy_from_slice(&(-1_i32).to_be_bytes());
     let short = batch(3).bytes()[..16].to_vec();
     let noise = vec![0xff; 100];
-    let sets =
-        vec![negative_count, unknown_magic, huge_length, negative_length, short, noise, vec![0; 17]];
+    let sets = vec![
+        negative_count,
+        unknown_magic,
+        huge_length,
+        negative_length,
+        short,
+        noise,
+        vec![0; 17],
+    ];
     let bytes: usize = sets.iter().map(Vec::len).sum();
     let ask = produce(8, 1, -1, &[(ORDERS, sets)]);
     let answer = produced(8, 1, &[(ORDERS, &[0; 7])], 0);

@@ -16,7 +16,7 @@ pub fn cases() -> Vec<Case> {
         raw_plain("an ordinary PLAIN token", b"\0alice\0secret"),
         // Read as a header these call API 65 and API 48 in versions that nobody will have.
         raw_plain("a PLAIN token that begins like an API key", b"\0A\0password"),
-        raw_plain("a PLAIN token of a user named in digits", b"\0007\x00007007007"),
+        raw_plain("a PLAIN token of a user named in digits", b"\x00007\x00007007007"),
         raw_plain("the shortest PLAIN token", b"\0a\0b"),
         raw_plain("a PLAIN token with an authorization id", b"bob\0alice\0secret"),
         raw_plain("a token that is text", b"n,,n=alice,r=fyko+d2lbbFgONRv9qkxdawL"),
@@ -108,7 +108,8 @@ fn raw_scram() -> Case {
     let (shake, shook) = (handshake(0, 1), shaken(1, 0));
     let (ask, tell) = (metadata(1, 2, &["orders"]).frame(), told(1, 2, &[(0, "orders", 0)]));
     let first = (framed(b"n,,n=alice,r=fyko"), framed(b"r=fyko3rfc,s=QSXCR+Q6sek8bf92,i=4096"));
-    let last = (framed(b"c=biws,r=fyko3rfc,p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts="), framed(b"v=rmF9pqV8S7s"));
+    let last =
+        (framed(b"c=biws,r=fyko3rfc,p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts="), framed(b"v=rmF9pqV8S7s"));
     Case {
         name: "two rounds of raw tokens",
         config: "",
@@ -160,12 +161,7 @@ fn raw_then_pipelined() -> Case {
         ],
         expected: connections(1)
             + &exchanges("SaslHandshake", 0, &[&shake], &[&shook])
-            + &exchanges(
-                "Heartbeat",
-                1,
-                &[&asks[0], &asks[1]],
-                &[&answers[0], &answers[1]],
-            ),
+            + &exchanges("Heartbeat", 1, &[&asks[0], &asks[1]], &[&answers[0], &answers[1]]),
     }
 }
 

@@ -126,14 +126,7 @@ fn created() -> Case {
     let answer = response(1, true)
         .i32(0)
         .each(&[("made", 5, 0), ("exists", 0, 36)], |wire, &(name, id, error)| {
-            wire.text(name)
-                .raw(&[id; 16])
-                .i16(error)
-                .null_text()
-                .i32(1)
-                .i16(1)
-                .null_array()
-                .end()
+            wire.text(name).raw(&[id; 16]).i16(error).null_text().i32(1).i16(1).null_array().end()
         })
         .end()
         .frame();

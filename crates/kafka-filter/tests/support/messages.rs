@@ -61,10 +61,12 @@ pub fn produced(
 }
 
 /// As [`produced`], naming the new leader's address (KIP-951).
-pub fn produced_elsewhere(version: i16, correlation_id: i32, topics: &[(Topic, &[i16])]) -> Vec<u8> {
-    produce_response(version, correlation_id, topics, 0)
-        .end_with(&[(0, node_endpoints())])
-        .frame()
+pub fn produced_elsewhere(
+    version: i16,
+    correlation_id: i32,
+    topics: &[(Topic, &[i16])],
+) -> Vec<u8> {
+    produce_response(version, correlation_id, topics, 0).end_with(&[(0, node_endpoints())]).frame()
 }
 
 fn produce_response(
@@ -175,7 +177,8 @@ impl FetchResponse<'_> {
                 let wire = topic(wire, *name);
                 wire.each(partitions, |wire, partition| part(wire, version, partition)).end()
             });
-        let moved = |(_, parts): &(Topic, Vec<Fetched>)| parts.iter().any(|p| p.error == NOT_LEADER);
+        let moved =
+            |(_, parts): &(Topic, Vec<Fetched>)| parts.iter().any(|p| p.error == NOT_LEADER);
         if version >= 16 && self.topics.iter().any(moved) {
             return wire.end_with(&[(0, node_endpoints())]).frame();
         }
@@ -289,5 +292,8 @@ pub fn heartbeat(version: i16, correlation_id: i32) -> Vec<u8> {
 
 /// A Heartbeat response, 0 to 3.
 pub fn heartbeat_told(version: i16, correlation_id: i32, error: i16, throttle_ms: i32) -> Vec<u8> {
-    response(correlation_id, false).when(version >= 1, |wire| wire.i32(throttle_ms)).i16(error).frame()
+    response(correlation_id, false)
+        .when(version >= 1, |wire| wire.i32(throttle_ms))
+        .i16(error)
+        .frame()
 }

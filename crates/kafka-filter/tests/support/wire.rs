@@ -184,7 +184,8 @@ impl Batch {
 
     pub fn bytes(self) -> Vec<u8> {
         // The payload is noise that looks like numbers and lengths: it must not be looked at.
-        let payload: Vec<u8> = (0..self.payload).map(|at| [0xff, 0x00, 0x7f, 0x80][at % 4]).collect();
+        let payload: Vec<u8> =
+            (0..self.payload).map(|at| [0xff, 0x00, 0x7f, 0x80][at % 4]).collect();
         let length = i32::try_from(BATCH_HEADER - 12 + self.payload).unwrap();
         let wire = Wire::default()
             .i64(self.base_offset)

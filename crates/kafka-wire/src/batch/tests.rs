@@ -2,6 +2,8 @@ use std::vec::Vec;
 
 use super::{Batch, Codec, Entry, entry};
 use crate::reader::Halt;
+#[cfg(target_family = "wasm")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// A header of magic 2 by hand (protocol guide, "Record Batch"), and so many bytes of payload.
 fn batch(length: i32, magic: i8, attributes: i16, records: i32, payload: usize) -> Vec<u8> {

@@ -5,6 +5,8 @@ use crate::error::{Malformed, Stop};
 use crate::intake::Source;
 use crate::schema::{self, Field};
 use crate::walk::{Flow, Value, Visitor};
+#[cfg(target_family = "wasm")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// Writes down what it is told, and answers as it was told to.
 struct Script {
@@ -161,7 +163,10 @@ fn client_ids_come_in_one_piece_or_not_at_all() {
             for piece in stream.chunks(step) {
                 decoder.run(&mut Piece(piece), &mut script).unwrap();
             }
-            assert_eq!(script.client_ids, [expected.map(<[u8]>::to_vec), expected.map(<[u8]>::to_vec)]);
+            assert_eq!(
+                script.client_ids,
+                [expected.map(<[u8]>::to_vec), expected.map(<[u8]>::to_vec)]
+            );
             assert_eq!(script.ends.len(), 2);
         }
     }
@@ -210,8 +215,7 @@ fn a_handler_may_give_up_at_every_place() {
     let negative = (-1_i32).to_be_bytes();
     assert_eq!(run(Script::new(8, 8, false, Plan::Skip), &negative), Err(Stop::Handler));
     assert_eq!(run(Script::new(8, 8, false, Plan::GiveUp), &stream), Err(Stop::Handler));
-    let at_client_id =
-        Script { give_up_at_client_id: true, ..Script::new(8, 8, true, Plan::Skip) };
+    let at_client_id = Script { give_up_at_client_id: true, ..Script::new(8, 8, true, Plan::Skip) };
     assert_eq!(run(at_client_id, &stream), Err(Stop::Handler));
 }
 

@@ -1,5 +1,7 @@
 use super::{RequestHeader, correlation_id, request_has_tags, response_has_tags};
 use crate::schema;
+#[cfg(target_family = "wasm")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 #[test]
 fn a_header_is_read_from_eight_bytes() {
@@ -26,8 +28,16 @@ fn flexible_versions_have_tagged_headers() {
     for (key, first) in [(0, 9), (1, 12), (3, 9), (10, 3), (12, 4), (36, 2), (68, 0)] {
         let api = schema::api(key).unwrap();
         for version in 0..=i16::from(api.request.versions.last) {
-            assert_eq!(request_has_tags(&api.request, version), version >= first, "{key} v{version}");
-            assert_eq!(response_has_tags(&api.response, version), version >= first, "{key} v{version}");
+            assert_eq!(
+                request_has_tags(&api.request, version),
+                version >= first,
+                "{key} v{version}"
+            );
+            assert_eq!(
+                response_has_tags(&api.response, version),
+                version >= first,
+                "{key} v{version}"
+            );
         }
     }
 }

@@ -3,6 +3,8 @@ use std::vec::Vec;
 use bytes::BytesMut;
 
 use super::{CARRY_MAX, Intake, Shortage, Source, WINDOW_MAX, WINDOW_MIN};
+#[cfg(target_family = "wasm")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// Bytes that notes what is read of them.
 struct Noted<'a> {

@@ -154,8 +154,7 @@ fn only_names_of_topics_are_admitted() {
 fn each_label_has_its_own_values() {
     let mut host = FakeHost::default();
     let mut labels = labels(1);
-    let mut number =
-        |label, number| labels.admit_number(&mut host, PROXY, label, number);
+    let mut number = |label, number| labels.admit_number(&mut host, PROXY, label, number);
     assert_eq!(number(Label::Request, 113), Admission::First(0, 1));
     assert_eq!(number(Label::Request, -9), Admission::First(1, 2));
     assert_eq!(number(Label::Request, 114), Admission::Refused);

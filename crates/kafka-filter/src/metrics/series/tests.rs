@@ -59,7 +59,10 @@ fn requests_read_as_brokers_call_them() {
     assert_eq!(requests(Request::OTHER), "responses_total{request=__other__}");
     assert_eq!(requests(Request::known(-1)), "responses_total{request=__other__}");
     for api in schema::apis().filter(|api| api.key != 1) {
-        assert_eq!(requests(Request::known(api.key)), format!("responses_total{{request={}}}", api.name));
+        assert_eq!(
+            requests(Request::known(api.key)),
+            format!("responses_total{{request={}}}", api.name)
+        );
     }
 }
 
@@ -80,7 +83,10 @@ fn versions_are_numbers() {
     assert_eq!(versions(Detail::version(13)), "requests_total{request=Produce,api_version=13}");
     assert_eq!(versions(Detail::admitted(0)), "requests_total{request=Produce,api_version=40}");
     assert_eq!(versions(Detail::OTHER), "requests_total{request=Produce,api_version=__other__}");
-    assert_eq!(versions(Detail::version(-1)), "requests_total{request=Produce,api_version=__other__}");
+    assert_eq!(
+        versions(Detail::version(-1)),
+        "requests_total{request=Produce,api_version=__other__}"
+    );
 }
 
 #[test]
@@ -120,16 +126,23 @@ fn the_remaining_details_are_words() {
 fn keys_differ() {
     let mut keys = std::collections::HashSet::new();
     for &metric in Metric::ALL {
-        for topic in [Topic::OTHER, Topic::UNRESOLVED, Topic::admitted(0), Topic::admitted(0xff_fffd)] {
+        for topic in
+            [Topic::OTHER, Topic::UNRESOLVED, Topic::admitted(0), Topic::admitted(0xff_fffd)]
+        {
             for request in [0, 1, 92].map(Request::known).into_iter().chain([
                 Request::FETCH_FOLLOWER,
                 Request::OTHER,
                 Request::admitted(0),
                 Request::admitted(999),
             ]) {
-                for detail in [Detail::version(0), Detail::version(13), Detail::admitted(0), Detail::OTHER] {
+                for detail in
+                    [Detail::version(0), Detail::version(13), Detail::admitted(0), Detail::OTHER]
+                {
                     let series = of(metric).topic(topic).request(request).detail(detail);
-                    assert!(keys.insert(series.bits()), "{metric:?} {topic:?} {request:?} {detail:?}");
+                    assert!(
+                        keys.insert(series.bits()),
+                        "{metric:?} {topic:?} {request:?} {detail:?}"
+                    );
                 }
             }
         }
