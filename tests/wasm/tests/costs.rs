@@ -154,7 +154,7 @@ fn a_topic_in_metadata() {
     let base = bench.measure(10, |bench| bench.pair(&request, &none, WHOLE));
     let full = bench.measure(10, |bench| bench.pair(&request, &response, WHOLE));
     let each = Cost { operations: (full.operations - base.operations) / 1_000, ..full };
-    check("a topic with one partition in Metadata, seen before", &each, 6_000);
+    check("a topic with one partition in Metadata, seen before", &each, 6_700);
     let mut fresh = Bench::new();
     fresh.worker.take_calls();
     let before = fresh.worker.fuel();
