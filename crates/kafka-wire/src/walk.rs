@@ -17,6 +17,7 @@ mod value;
 pub use level::STACK_MAX;
 use level::{Level, Phase, Stack};
 use run::Run;
+use value::fixed_width;
 
 /// Sees the fields of a message in wire order.
 pub trait Visitor {
@@ -193,15 +194,7 @@ impl Walker {
         }
         match self.stack.level().phase {
             Phase::Ordinary => self.next_ordinary(run),
-            Phase::TagCount => {
-                let count = self.read(run, reader::varint)?;
-                // A tagged field takes two bytes at least.
-                if count > self.left() / 2 {
-                    return Err(Halt::Malformed(Malformed::Count));
-                }
-                self.stack.level_mut().phase = Phase::TagNumber { tags: count };
-                Ok(Step::Again)
-            }
+            Phase::TagCount => self.tag_count(run),
             Phase::TagNumber { tags: 0 } => self.end_struct(run),
             Phase::TagNumber { tags } => {
                 let number = self.read(run, reader::varint)?;
@@ -224,26 +217,60 @@ impl Walker {
         }
     }
 
-    /// The next field of the current struct, or its tagged fields.
+    /// The next field of the current struct, or its tagged fields. Fields of fixed width that are
+    /// not wanted are passed over together: most messages are made of them.
     #[inline]
     fn next_ordinary<V: Visitor>(&mut self, run: &mut Run<'_, '_, V>) -> Result<Step, Halt> {
         let version = self.version;
         let level = self.stack.level();
         let ahead = level.fields.get(level.next..).unwrap_or_default();
-        match ahead.iter().position(|field| field.is_ordinary(version)) {
-            Some(index) => {
-                let next = level.next.saturating_add(index).saturating_add(1);
-                match ahead.get(index) {
-                    Some(field) => self.begin_marked(run, field, |level| level.next = next),
-                    None => Ok(Step::Again),
+        let mut unwanted: u32 = 0;
+        let mut next = level.next;
+        let mut stop = None;
+        for field in ahead {
+            if field.is_ordinary(version) {
+                let width = fixed_width(&field.kind);
+                if width == 0 || run.visitor.wants(field) {
+                    stop = Some(field);
+                    break;
                 }
+                unwanted = unwanted.saturating_add(width);
+            }
+            next = next.saturating_add(1);
+        }
+        if unwanted > 0 {
+            if unwanted > self.left() {
+                return Err(Halt::Malformed(Malformed::Truncated));
+            }
+            self.stack.level_mut().next = next;
+            return self.skip(run, unwanted);
+        }
+        match stop {
+            Some(field) => {
+                let next = next.saturating_add(1);
+                self.begin_marked(run, field, |level| level.next = next)
             }
             None if self.flexible => {
                 self.stack.level_mut().phase = Phase::TagCount;
-                Ok(Step::Again)
+                self.tag_count(run)
             }
             None => self.end_struct(run),
         }
+    }
+
+    /// How many tagged fields the current struct has: nearly always none.
+    #[inline]
+    fn tag_count<V: Visitor>(&mut self, run: &mut Run<'_, '_, V>) -> Result<Step, Halt> {
+        let count = self.read(run, reader::varint)?;
+        if count == 0 {
+            return self.end_struct(run);
+        }
+        // A tagged field takes two bytes at least.
+        if count > self.left() / 2 {
+            return Err(Halt::Malformed(Malformed::Count));
+        }
+        self.stack.level_mut().phase = Phase::TagNumber { tags: count };
+        Ok(Step::Again)
     }
 
     /// Begins a field and marks it as begun on the current level; not if it cannot begin for want

@@ -272,7 +272,7 @@ impl Walker {
 }
 
 /// Bytes of a value of this kind, 0 where they vary.
-fn fixed_width(kind: &Kind) -> u32 {
+pub(super) fn fixed_width(kind: &Kind) -> u32 {
     match kind {
         Kind::Bool | Kind::Int8 => 1,
         Kind::Int16 | Kind::Uint16 => 2,
