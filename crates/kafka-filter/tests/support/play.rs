@@ -41,6 +41,8 @@ pub enum Split {
     Every(usize),
     /// In one callback, but the one with the conversation's nth byte, which is cut in front of it.
     At(usize),
+    /// In two callbacks a step, cut in front of the step's nth byte, counted around its end.
+    EachAt(usize),
     /// In callbacks of random sizes.
     Random(u64),
 }
@@ -176,6 +178,15 @@ impl Process {
     }
 }
 
+impl Step {
+    fn size(&self) -> usize {
+        match self {
+            Self::Client(_, bytes) | Self::Broker(_, bytes) => bytes.len(),
+            Self::Open(..) | Self::Close(_) | Self::Wait(_) => 0,
+        }
+    }
+}
+
 impl Case {
     /// The process after the conversation.
     pub fn play(&self, split: Split) -> Process {
@@ -190,11 +201,12 @@ impl Case {
 
     /// Bytes of the whole conversation, both ways.
     pub fn size(&self) -> usize {
-        let size = |step: &Step| match step {
-            Step::Client(_, bytes) | Step::Broker(_, bytes) => bytes.len(),
-            _ => 0,
-        };
-        self.steps.iter().map(size).sum()
+        self.steps.iter().map(Step::size).sum()
+    }
+
+    /// Bytes of the largest step.
+    pub fn step_size_max(&self) -> usize {
+        self.steps.iter().map(Step::size).max().unwrap_or(0)
     }
 
     /// The expected snapshot.
@@ -264,6 +276,10 @@ impl Cutter {
                 }
                 _ => vec![bytes],
             },
+            Split::EachAt(at) => {
+                let (front, back) = bytes.split_at(at % bytes.len().max(1));
+                vec![front, back].into_iter().filter(|piece| !piece.is_empty()).collect()
+            }
             Split::Random(_) => {
                 let mut pieces = Vec::new();
                 let mut rest = bytes;
