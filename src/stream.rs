@@ -20,6 +20,14 @@ impl Stream {
         Self { filter, connection: None }
     }
 
+    /// As [`Self::with`], for a callback with `size` bytes. The end of a stream often comes without any, and
+    /// a connection that does little should not pay twice for looking at nothing.
+    fn with_bytes(&mut self, size: usize, run: impl FnOnce(&mut Connection, &mut Filter)) {
+        if size > 0 {
+            self.with(run);
+        }
+    }
+
     /// Runs on the connection and its filter; does nothing where one of them is not there.
     fn with(&mut self, run: impl FnOnce(&mut Connection, &mut Filter)) {
         let (Some(filter), Some(connection)) = (&self.filter, &mut self.connection) else {
@@ -46,7 +54,7 @@ impl StreamContext for Stream {
     }
 
     fn on_downstream_data(&mut self, size: usize, _end_of_stream: bool) -> Action {
-        self.with(|connection, filter| {
+        self.with_bytes(size, |connection, filter| {
             if !connection.pass_downstream(size) {
                 let mut bytes = Buffer::downstream(size);
                 let now_ns = host::monotonic_ns();
@@ -57,7 +65,7 @@ impl StreamContext for Stream {
     }
 
     fn on_upstream_data(&mut self, size: usize, _end_of_stream: bool) -> Action {
-        self.with(|connection, filter| {
+        self.with_bytes(size, |connection, filter| {
             if !connection.pass_upstream(size) {
                 let mut bytes = Buffer::upstream(size);
                 let now_ns = host::monotonic_ns();
