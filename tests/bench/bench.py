@@ -34,7 +34,7 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("run", help="measure")
     command.add_argument("--quick", action="store_true", help="few short rounds on the stand-in only")
-    command.add_argument("--rounds", type=int, help="how often each arm takes its turn (9; quick: 3)")
+    command.add_argument("--rounds", type=int, help="how often each arm takes its turn (17; quick: 3)")
     command.add_argument("--only", action="append", default=[], metavar="KEY",
                          help="only this measure, latency and memory among them; may repeat")
     command.add_argument("--arms", default=",".join(roads.ALL), help="names, with commas; default all")
@@ -76,8 +76,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _measure(arguments: argparse.Namespace, tools: roads.Tools, names: list[str]) -> dict[str, Any]:
     run.allow_files(8192)
     folder = run_folder("bench")
-    rounds = arguments.rounds or (3 if arguments.quick else 9)
-    scale = 0.5 if arguments.quick else 1.0
+    rounds = arguments.rounds or (3 if arguments.quick else 17)
     wanted = [m for m in measures.ALL if not arguments.only or m.key in arguments.only]
     with_kafka = not (arguments.quick or arguments.without_kafka) and (
         "latency" in arguments.only or any(m.broker == "kafka" for m in wanted))
@@ -89,7 +88,7 @@ def _measure(arguments: argparse.Namespace, tools: roads.Tools, names: list[str]
         run.prepare(tools, f"127.0.0.1:{broker.port}")
         with roads.envoys(folder, tools, names, broker.port) as arms:
             picked = [m for m in wanted if m.broker == "stand-in"]
-            results["outcomes"] |= run.take_turns(tools, arms, broker, picked, rounds, scale)
+            results["outcomes"] |= run.take_turns(tools, arms, broker, picked, rounds)
             run.prove_it_worked(arms, results["outcomes"])
             for arm in arms:
                 if arm.envoy:
@@ -101,9 +100,9 @@ def _measure(arguments: argparse.Namespace, tools: roads.Tools, names: list[str]
             run.warm_kafka(tools, f"127.0.0.1:{port}")
             with roads.envoys(folder / "kafka", tools, names, port) as arms:
                 picked = [m for m in wanted if m.broker == "kafka"]
-                results["outcomes"] |= run.take_turns(tools, arms, None, picked, rounds, scale)
+                results["outcomes"] |= run.take_turns(tools, arms, None, picked, rounds)
                 if not arguments.only or "latency" in arguments.only:
-                    results["outcomes"] |= run.latencies(tools, arms, rounds, 6.0)
+                    results["outcomes"] |= run.latencies(tools, arms, rounds, 3.0)
                 run.prove_it_worked(arms, {key: found for key, found in results["outcomes"].items()
                                            if key == "latency" or key in {m.key for m in picked}})
     if arguments.connections and not arguments.quick and (not arguments.only or "memory" in arguments.only):

@@ -54,9 +54,11 @@ def _cost(results: Results, measure: Measure, arm: str) -> tuple[float, float] |
 
 
 def added(results: Results, measure: Measure, arm: str = FILTER, base: str = TCP) -> tuple[float, float] | None:
-    """What an arm costs more than another: difference of the least, difference of the medians."""
-    mine, other = _cost(results, measure, arm), _cost(results, measure, base)
-    return (mine[0] - other[0], mine[1] - other[1]) if mine and other else None
+    """What an arm costs more than another: difference of the least, median of the rounds' differences."""
+    mine, other = (_figures(results, measure.key, name, measure.cost) for name in (arm, base))
+    if not mine or not other:
+        return None
+    return min(mine) - min(other), median(a - b for a, b in zip(mine, other, strict=True))
 
 
 def _speed_ratio(results: Results, measure: Measure, base: str) -> float | None:
@@ -78,7 +80,7 @@ def bounds(results: Results) -> list[tuple[str, str, str, bool]]:
     for measure in _measures(results, measures.THROUGHPUT):
         base = TCP if measure.broker == "kafka" else NULL
         ratio = _speed_ratio(results, measure, base)
-        if ratio is not None:
+        if ratio is not None and measure.unit == measures.GIGABYTE:
             rows.append((f"{measure.title}: throughput of {base}'s", f"at least {measures.THROUGHPUT_BOUND:.0%}",
                          f"{ratio:.1%}", ratio >= measures.THROUGHPUT_BOUND))
     rows += _latency_bound(results) + _memory_bounds(results)

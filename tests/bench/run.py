@@ -60,8 +60,8 @@ def warm_kafka(tools: Tools, address: str) -> None:
             roads.load(tools, ["window", "--address", address, "--seconds", "5", *arguments])
 
 
-def take_turns(tools: Tools, arms: Sequence[Arm], broker: StandIn | None, wanted: Iterable[Measure], rounds: int,
-               scale: float) -> Outcomes:
+def take_turns(tools: Tools, arms: Sequence[Arm], broker: StandIn | None, wanted: Iterable[Measure],
+               rounds: int) -> Outcomes:
     """Every arm once a round at each measure; each round begins with another arm."""
     outcomes: Outcomes = {}
     for measure in wanted:
@@ -72,15 +72,15 @@ def take_turns(tools: Tools, arms: Sequence[Arm], broker: StandIn | None, wanted
         for turn in range(rounds):
             shift = turn % len(taking)
             for arm in [*taking[shift:], *taking[:shift]]:
-                outcome = _once(tools, arm, measure, scale, cpus)
+                outcome = _once(tools, arm, measure, cpus)
                 outcomes.setdefault(measure.key, {}).setdefault(arm.name, []).append(outcome)
             _say(".", end="")
         _say("")
     return outcomes
 
 
-def _once(tools: Tools, arm: Arm, measure: Measure, scale: float, cpus: Sequence[int]) -> dict[str, float]:
-    arguments = [measure.command, "--address", arm.address, "--seconds", str(measure.seconds * scale)]
+def _once(tools: Tools, arm: Arm, measure: Measure, cpus: Sequence[int]) -> dict[str, float]:
+    arguments = [measure.command, "--address", arm.address, "--seconds", str(measure.seconds)]
     if arm.envoy:
         arguments += ["--pid", str(arm.envoy.pid)]
     return json.loads(roads.load(tools, [*arguments, *measure.arguments], cpus))
