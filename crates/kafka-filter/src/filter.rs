@@ -17,6 +17,8 @@ pub struct Filter {
     topics: TopicDirectory,
     recorder: Recorder,
     announced: [bool; Reporter::ALL.len()],
+    /// This worker admitted a label value since the last tick.
+    admitted: bool,
 }
 
 impl Filter {
@@ -29,6 +31,7 @@ impl Filter {
             topics: TopicDirectory::new(namespace, config.limits.topic_ids_max),
             recorder: Recorder::default(),
             announced: [false; Reporter::ALL.len()],
+            admitted: false,
             config,
         }
     }
@@ -50,12 +53,29 @@ impl Filter {
 
     /// Time for what did not fit into the callbacks: call it every second.
     pub fn on_tick<H: Host>(&mut self, host: &mut H) {
+        if std::mem::take(&mut self.admitted) {
+            self.count_label_values(host);
+        }
         self.recorder.flush(host, &self.labels, CALLBACK_DEFINITIONS_MAX);
     }
 
     /// Hands everything that was counted to the host: call it before the filter ends.
     pub fn settle<H: Host>(&mut self, host: &mut H) {
         self.recorder.flush(host, &self.labels, u32::MAX);
+    }
+
+    /// Sets `label_values` to the shared counts. Two workers that admit at the same time may have
+    /// set it in the wrong order.
+    fn count_label_values<H: Host>(&mut self, host: &mut H) {
+        for label in [Label::Topic, Label::Request, Label::ApiVersion, Label::Error] {
+            for &reporter in Reporter::ALL {
+                let count = self.labels.admitted(host, reporter, label);
+                if count > 0 {
+                    let series = Series::new(Metric::LabelValues, reporter).detail(label);
+                    self.recorder.record(host, &self.labels, series, u64::from(count));
+                }
+            }
+        }
     }
 
     /// Sets `build_info` for this reporter, once.
@@ -203,6 +223,7 @@ impl<H: Host> Meter<'_, H> {
     }
 
     fn label_values(&mut self, label: Label, count: u32) {
+        self.filter.admitted = true;
         let series = self.series(Metric::LabelValues).detail(label);
         self.sample(series, u64::from(count));
     }
@@ -211,3 +232,6 @@ impl<H: Host> Meter<'_, H> {
         self.add(self.series(Metric::LabelValuesOverflowed).detail(label), 1);
     }
 }
+
+#[cfg(test)]
+mod tests;

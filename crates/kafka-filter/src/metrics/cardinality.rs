@@ -90,6 +90,17 @@ impl Labels {
         }
     }
 
+    /// How many values of a label connections of this reporter have admitted, on any worker.
+    pub(crate) fn admitted<H: Host>(
+        &mut self,
+        host: &mut H,
+        reporter: Reporter,
+        label: Label,
+    ) -> u32 {
+        let values = if label == Label::Topic { Some(&mut self.topic) } else { self.of_mut(label) };
+        values.map_or(0, |values| values.count(host).0.of(reporter))
+    }
+
     pub(super) fn topic_name(&self, index: u32) -> Option<&[u8]> {
         self.topic.value(index)
     }
@@ -177,18 +188,23 @@ impl Values {
         host: &mut H,
         change: impl Fn(Counts) -> Option<Counts>,
     ) -> Option<Counts> {
-        self.set_key(COUNT_MARK, &[]);
         for _ in 0..SHARE_TRIES_MAX {
-            let (counts, expect) = match host.shared(&self.key) {
-                Some((bytes, version)) => (Counts::decode(&bytes), Expect::Version(version)),
-                None => (Counts::default(), Expect::Absent),
-            };
+            let (counts, expect) = self.count(host);
             let changed = change(counts)?;
             if host.share(&self.key, &changed.encode(), expect) {
                 return Some(changed);
             }
         }
         None
+    }
+
+    /// The shared count, and what must hold for it to be changed. Its key stays set.
+    fn count<H: Host>(&mut self, host: &mut H) -> (Counts, Expect) {
+        self.set_key(COUNT_MARK, &[]);
+        match host.shared(&self.key) {
+            Some((bytes, version)) => (Counts::decode(&bytes), Expect::Version(version)),
+            None => (Counts::default(), Expect::Absent),
+        }
     }
 
     /// Gives the value an index on this worker.
