@@ -1,8 +1,6 @@
 //! What the connection relies on in the tables: topics are never inside topics, and a topic's name,
 //! id and records are inside a topic.
 
-#![expect(clippy::expect_used, reason = "a failed test says so by panicking")]
-
 use kafka_wire::schema::{self, Field, Kind, Message, Role};
 #[cfg(target_family = "wasm")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
