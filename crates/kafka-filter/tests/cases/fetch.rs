@@ -6,7 +6,9 @@ use crate::support::messages::{
     FetchResponse, Fetched, NOT_LEADER, Topic, failed, fetch, fetched, metadata, records, told,
 };
 use crate::support::play::{Case, Step};
-use crate::support::wire::{CONTROL, LZ4, TRANSACTIONAL, batch, old_message};
+use crate::support::wire::{
+    CONTROL, LZ4, TRANSACTIONAL, Wire, batch, flexible_part, old_message, response,
+};
 
 const ORDERS: Topic = Topic::Name("orders");
 
@@ -29,6 +31,7 @@ pub fn cases() -> Vec<Case> {
         old_messages(),
         moved_leader(),
         throttled(),
+        tagged_fields_of_the_future(),
     ]
 }
 
@@ -246,6 +249,37 @@ fn moved_leader() -> Case {
                 "topic_request_duration_microseconds{{{topic},request=FetchConsumer}} 1
                  response_errors_total{{request=FetchConsumer,{error}}} 2
                  topic_errors_total{{{topic},request=FetchConsumer,{error}}} 2"
+            ),
+    }
+}
+
+/// A known tagged field may be longer than is known of it, and others may be unknown (KIP-482).
+fn tagged_fields_of_the_future() -> Case {
+    let set = batch(3).bytes();
+    let partition =
+        |wire: Wire, error| wire.i32(0).i16(error).i64(9).i64(9).i64(0).null_array().i32(-1);
+    let leader = flexible_part().i32(2).i32(7).end().raw(&[9, 9, 9]);
+    let wire = response(3, true).i32(0).i16(0).i32(0).array(1).text("orders").array(2);
+    let wire = partition(wire, NOT_LEADER).null_array();
+    let wire = wire.end_with(&[(1, leader), (77, flexible_part().raw(&[8; 5]))]);
+    let answer = partition(wire, 0).bytes(&set).end().end().end().frame();
+    let ask = fetch(12, 3, -1, &[ORDERS]);
+    let error = "error=NOT_LEADER_OR_FOLLOWER";
+    Case {
+        name: "tagged fields that are longer than known, or unknown",
+        config: "",
+        steps: talk(&[(&ask, &answer)]),
+        expected: connections(1)
+            + &exchanges("FetchConsumer", 12, &[&ask], &[&answer])
+            + &format!(
+                "topic_fetched_records_total{{topic=orders}} 3
+                 topic_fetched_bytes_total{{topic=orders}} {}
+                 topic_fetched_batches_total{{topic=orders,compression=none}} 1
+                 topic_request_duration_microseconds{{topic=orders,request=FetchConsumer}} 1
+                 response_errors_total{{request=FetchConsumer,{error}}} 1
+                 topic_errors_total{{topic=orders,request=FetchConsumer,{error}}} 1
+                 label_values{{label=topic}} 1",
+                set.len()
             ),
     }
 }

@@ -25,6 +25,7 @@ pub fn cases() -> Vec<Case> {
         several_topics_and_partitions(),
         old_message_sets(),
         odd_record_sets(),
+        pipelined_to_a_new_topic(),
         without_acknowledgement(),
         refused(),
         partly_refused(),
@@ -237,6 +238,33 @@ fn odd_record_sets() -> Case {
                  topic_produced_batches_total{{topic=orders,compression=none}} 1
                  topic_request_duration_microseconds{{topic=orders,request=Produce}} 1
                  label_values{{label=topic}} 1"
+            ),
+    }
+}
+
+/// What waits for the topic's name is added up until the first response confirms it.
+fn pipelined_to_a_new_topic() -> Case {
+    let set = batch(2).bytes();
+    let asks = [1, 2, 3].map(|id| produce(9, id, -1, &[(ORDERS, vec![set.clone()])]));
+    let answers = [1, 2, 3].map(|id| produced(9, id, &[(ORDERS, &[0])], 0));
+    Case {
+        name: "three requests to a topic before it is confirmed",
+        config: "",
+        steps: talk(&[(&asks.concat(), &answers.concat())]),
+        expected: connections(1)
+            + &exchanges(
+                "Produce",
+                9,
+                &asks.each_ref().map(Vec::as_slice),
+                &answers.each_ref().map(Vec::as_slice),
+            )
+            + &format!(
+                "topic_produced_records_total{{topic=orders}} 6
+                 topic_produced_bytes_total{{topic=orders}} {}
+                 topic_produced_batches_total{{topic=orders,compression=none}} 3
+                 topic_request_duration_microseconds{{topic=orders,request=Produce}} 3
+                 label_values{{label=topic}} 1",
+                3 * set.len()
             ),
     }
 }
