@@ -198,6 +198,3 @@ impl Watch {
         meter.add(meter.series(Metric::InFlightEvicted), in_flight.saturating_add(evicted));
     }
 }
-
-#[cfg(test)]
-mod tests;
