@@ -120,6 +120,18 @@ enum Leaf {
     Contents(&'static Field, u32),
     /// Bytes of a record set that are left.
     Records(&'static Field, u32),
+    /// Structs that are passed over.
+    Plain(Plain),
+}
+
+/// What is left of an array of structs that all have the same size and nothing that is wanted.
+#[derive(Clone, Copy)]
+struct Plain {
+    field: &'static Field,
+    fields: &'static [Field],
+    /// Bytes of the fields of one struct.
+    width: u32,
+    left: u32,
 }
 
 /// What is left of an array of anything but structs.
@@ -188,6 +200,7 @@ impl Walker {
             Leaf::Text(field, length) => return self.text(run, field, length),
             Leaf::Contents(field, left) => return self.contents(run, field, left),
             Leaf::Records(field, left) => return self.record_set(run, field, left),
+            Leaf::Plain(plain) => return self.plain(run, plain),
         }
         if let Some(elements) = self.elements {
             return self.element(run, elements);

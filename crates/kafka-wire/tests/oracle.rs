@@ -23,7 +23,7 @@ use std::collections::BTreeSet;
 use corpus::{Sample, corpus};
 use kafka_wire::schema::{self, Direction};
 use kafka_wire::{FrameDecoder, Stop, error_code, limits};
-use watch::{Slice, Watch};
+use watch::{LAST_CHOICE, Slice, Watch, is_chosen};
 
 /// Frames up to this size are cut at every byte: past it the count of splits tells nothing new.
 const SPLIT_SIZE_MAX: usize = 160;
@@ -70,6 +70,29 @@ fn splits_change_nothing() {
         for at in 1..sample.frame.len() {
             let (front, back) = sample.frame.split_at(at);
             compare(sample, &decode(sample, &[front, back]), &format!("split at {at}"));
+        }
+    }
+}
+
+#[test]
+fn what_is_not_wanted_is_passed_over() {
+    for sample in &corpus().samples {
+        for choice in 0..=LAST_CHOICE {
+            let chosen = |field: &&String| {
+                field.split_once('=').is_some_and(|(name, _)| is_chosen(name, choice))
+            };
+            let expected: Vec<&String> = sample.fields.iter().filter(chosen).collect();
+            for size in [sample.frame.len(), 7] {
+                let mut watch = Watch::of(sample.direction, sample.key, sample.version);
+                watch = watch.choosing(choice);
+                let mut decoder = FrameDecoder::new();
+                for piece in sample.frame.chunks(size) {
+                    decoder.run(&mut Slice(piece), &mut watch).unwrap();
+                }
+                assert_eq!(watch.frames, 1, "{sample} choice {choice} in pieces of {size}");
+                let found: Vec<&String> = watch.fields.iter().collect();
+                assert_eq!(found, expected, "{sample} choice {choice} in pieces of {size}");
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::schema::{Field, Kind};
 
 use super::level::Level;
 use super::run::{Run, count_of, usize_of};
-use super::{Elements, Leaf, Step, Value, Visitor, Walker};
+use super::{Elements, Leaf, Plain, Step, Value, Visitor, Walker};
 
 impl Walker {
     /// Begins the value of `field`: reads it whole, or its length and leaves the rest to a leaf or
@@ -145,7 +145,13 @@ impl Walker {
         }
         match element {
             _ if count == 0 => Ok(Step::Again),
-            Kind::Struct(fields) => self.push(run, field, fields, count.saturating_sub(1)),
+            Kind::Struct(fields) => match self.plain_width(run, field, fields) {
+                Some(width) => {
+                    self.leaf = Leaf::Plain(Plain { field, fields, width, left: count });
+                    Ok(Step::Again)
+                }
+                None => self.push(run, field, fields, count.saturating_sub(1)),
+            },
             _ if width > 0 && !run.visitor.wants(field) => {
                 self.skip(run, count.saturating_mul(width))
             }
@@ -154,6 +160,59 @@ impl Walker {
                 Ok(Step::Again)
             }
         }
+    }
+
+    /// Bytes of the fields of one struct, when all its fields have a fixed width and none is wanted,
+    /// as in the versions that a broker supports.
+    fn plain_width<V: Visitor>(
+        &self,
+        run: &Run<'_, '_, V>,
+        field: &'static Field,
+        fields: &'static [Field],
+    ) -> Option<u32> {
+        if run.visitor.wants(field) {
+            return None;
+        }
+        let mut sum: u32 = 0;
+        for field in fields.iter().filter(|field| field.versions.contains(self.version)) {
+            let width = fixed_width(&field.kind);
+            if width == 0 || !field.is_ordinary(self.version) || run.visitor.wants(field) {
+                return None;
+            }
+            sum = sum.saturating_add(width);
+        }
+        (1..=PLAIN_WIDTH_MAX).contains(&sum).then_some(sum)
+    }
+
+    /// Passes over structs of one width, as far as the input goes.
+    pub(super) fn plain<V: Visitor>(
+        &mut self,
+        run: &mut Run<'_, '_, V>,
+        plain: Plain,
+    ) -> Result<Step, Halt> {
+        let Plain { field, fields, width, mut left } = plain;
+        self.leaf = Leaf::None;
+        if !self.flexible {
+            let bytes = width.saturating_mul(left);
+            if bytes > self.left() {
+                return Err(Halt::Malformed(Malformed::Truncated));
+            }
+            return self.skip(run, bytes);
+        }
+        // Behind the fields of each stands how many tagged fields it has.
+        let size = width.saturating_add(1);
+        while left > 0 {
+            let element = self.ahead(run, |input| reader::take(input, usize_of(size)));
+            let (element, _) = element.inspect_err(|_| {
+                self.leaf = Leaf::Plain(Plain { left, ..plain });
+            })?;
+            left = left.saturating_sub(1);
+            if element.last() != Some(&0) {
+                return self.push(run, field, fields, left);
+            }
+            self.skip(run, size)?;
+        }
+        Ok(Step::Again)
     }
 
     /// Goes into a struct, or into the first of an array's.
@@ -282,3 +341,8 @@ pub(super) fn fixed_width(kind: &Kind) -> u32 {
         Kind::String | Kind::Bytes | Kind::Records | Kind::Struct(_) | Kind::Array(_) => 0,
     }
 }
+
+/// Widest struct that is passed over as a whole, so that it can be asked for in one piece.
+const PLAIN_WIDTH_MAX: u32 = 64;
+
+const _: () = assert!((PLAIN_WIDTH_MAX as usize) < super::NEED_MAX);

@@ -1,4 +1,4 @@
-//! A handler that wants everything and writes it down in the oracle's words.
+//! A handler that wants everything, or a choice of it, and writes it down in the oracle's words.
 
 use std::fmt::Write as _;
 
@@ -17,6 +17,8 @@ pub(crate) struct Watch {
     pub(crate) correlation_id: i32,
     pub(crate) client_id: String,
     pub(crate) fields: Vec<String>,
+    /// Which of several choices of fields is wanted; all fields without one.
+    choice: Option<u32>,
     /// Bytes of the last field that are still to come.
     pieces_left: usize,
 }
@@ -33,6 +35,7 @@ impl Watch {
             correlation_id: 0,
             client_id: "-".to_owned(),
             fields: Vec::new(),
+            choice: None,
             pieces_left: 0,
         }
     }
@@ -40,6 +43,11 @@ impl Watch {
     /// For a stream of requests of any kind.
     pub(crate) fn of_requests() -> Self {
         Self { expected: None, ..Self::of(Direction::Request, 0, 0) }
+    }
+
+    /// Wants the fields of this choice alone.
+    pub(crate) fn choosing(self, choice: u32) -> Self {
+        Self { choice: Some(choice), ..self }
     }
 
     fn found(&mut self, field: &Field, value: &str) {
@@ -56,8 +64,8 @@ impl Watch {
 }
 
 impl Visitor for Watch {
-    fn wants(&self, _field: &'static Field) -> bool {
-        true
+    fn wants(&self, field: &'static Field) -> bool {
+        self.choice.is_none_or(|choice| is_chosen(&field.name.to_ascii_lowercase(), choice))
     }
 
     fn wants_contents(&self, _field: &'static Field) -> bool {
@@ -176,6 +184,15 @@ impl<'a> Source for Slice<'a> {
         self.0.get(offset..offset + length)
     }
 }
+
+/// Whether a choice has the field of this name: some half of all fields, another half each time;
+/// the last choice has none.
+pub(crate) fn is_chosen(name: &str, choice: u32) -> bool {
+    let hash = name.bytes().fold(17_u32, |hash, byte| hash.rotate_left(5) ^ u32::from(byte));
+    choice < LAST_CHOICE && hash.wrapping_mul(0x9e37_79b9) >> (31 - choice) & 1 == 1
+}
+
+pub(crate) const LAST_CHOICE: u32 = 4;
 
 fn is_text(kind: &Kind) -> bool {
     match kind {
