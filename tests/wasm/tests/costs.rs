@@ -109,7 +109,7 @@ fn a_connection() {
         scenario::send(&mut bench.worker, stream, Way::Up, &response, WHOLE);
         bench.worker.close(stream, Goodbye::WithoutUpstream);
     });
-    check("connect, ApiVersions, close", &cost, 100_000);
+    check("connect, ApiVersions, close", &cost, 25_000);
 }
 
 #[test]
