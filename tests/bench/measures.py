@@ -62,6 +62,8 @@ FETCHED = (("fetch-4k", 4 << 10, 256), ("fetch-16k", 16 << 10, 64), ("fetch-1m",
 
 COST = (
     Measure("pair-64", "Heartbeat, 64 in flight", "window", ("--kind", "heartbeat", "--window", "64"), PAIR, bound=6),
+    Measure("fan-64", "Heartbeat, 1 in flight on each of 64 connections", "fan", ("--kind", "heartbeat"), PAIR,
+            OWN_CORE, bound=6),
     Measure("pair-1", "Heartbeat, 1 in flight", "window", ("--kind", "heartbeat", "--window", "1"), PAIR, bound=6),
     Measure("produce-100-64", "Produce 100 bytes, 64 in flight", "window", _produce(100, 64), PAIR, bound=6),
     Measure("produce-100-1", "Produce 100 bytes, 1 in flight", "window", _produce(100, 1), PAIR, bound=6),

@@ -100,6 +100,8 @@ impl Stream {
                 let bytes = read(self, size);
                 self.keep(bytes);
             }
+            // The end of a stream comes without bytes.
+            Work::Floor(_) if size == 0 => {}
             Work::Floor(metrics) => {
                 let began = Instant::now();
                 let bytes = read(self, size.min(FIRST_BYTES));

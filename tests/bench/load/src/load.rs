@@ -53,6 +53,39 @@ pub(crate) fn window(target: &Target, plan: &Plan, window: u64) -> Result<Outcom
     })
 }
 
+/// Keeps one request in flight on each of `count` connections.
+///
+/// # Errors
+/// When a connection fails or an answer is wrong.
+pub(crate) fn fan(target: &Target, plan: &Plan, count: u64) -> Result<Outcome> {
+    let links: Result<Vec<Link>> = (0..count).map(|_| Link::open(target.address, plan)).collect();
+    let mut links = links?;
+    let mut run = |seconds: f64| -> Result<Outcome> {
+        let mut outcome = Outcome::default();
+        let start = Instant::now();
+        for link in &mut links {
+            link.send(plan, 1, &mut outcome)?;
+        }
+        // Answers are taken in the order of the connections, so each has at most one on its way.
+        while start.elapsed().as_secs_f64() < seconds {
+            for link in &mut links {
+                link.receive(plan, &mut outcome)?;
+                link.send(plan, 1, &mut outcome)?;
+            }
+        }
+        for link in &mut links {
+            link.receive(plan, &mut outcome)?;
+        }
+        outcome.seconds = start.elapsed().as_secs_f64();
+        Ok(outcome)
+    };
+    run(target.seconds * WARM_UP)?;
+    measured(target, |outcome| {
+        *outcome = run(target.seconds)?;
+        Ok(())
+    })
+}
+
 /// Connects, asks for ApiVersions, closes; one connection after another.
 ///
 /// # Errors
@@ -215,6 +248,9 @@ pub(crate) fn answer(target: &Target, plan: &Plan) -> Result<Vec<u8>> {
     }
 }
 
+/// Part of a load's time that is spent before anything counts.
+const WARM_UP: f64 = 0.2;
+
 fn measured(target: &Target, work: impl FnOnce(&mut Outcome) -> Result<()>) -> Result<Outcome> {
     let used = || target.pid.map_or(Ok(0), cpu::used_ns);
     let before = used()?;
@@ -228,6 +264,9 @@ fn measured(target: &Target, work: impl FnOnce(&mut Outcome) -> Result<()>) -> R
 struct Link {
     stream: TcpStream,
     input: Input,
+    /// The request that was sent last, made once.
+    template: (Option<Kind>, Vec<u8>),
+    output: Vec<u8>,
     /// Correlation id of the next request.
     next: i32,
     /// Correlation id that the next answer must have.
@@ -240,7 +279,14 @@ impl Link {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(LIMIT))?;
         stream.set_write_timeout(Some(LIMIT))?;
-        Ok(Self { stream, input: Input::default(), next: 0, awaited: 0 })
+        Ok(Self {
+            stream,
+            input: Input::default(),
+            template: (None, Vec::new()),
+            output: Vec::new(),
+            next: 0,
+            awaited: 0,
+        })
     }
 
     /// Connects as clients do: ApiVersions, then Metadata until the topic has a leader.
@@ -259,32 +305,21 @@ impl Link {
         Ok(link)
     }
 
-    /// The same load for a fifth of the time, before anything counts.
+    /// The same load for a short while, before anything counts.
     fn warm_up(&mut self, plan: &Plan, window: u64, seconds: f64) -> Result<()> {
-        self.pump(plan, window, Duration::from_secs_f64(seconds * 0.2), u64::MAX).map(drop)
+        self.pump(plan, window, Duration::from_secs_f64(seconds * WARM_UP), u64::MAX).map(drop)
     }
 
     /// Keeps `window` requests in flight for `time` or until `count` are sent, then awaits the rest.
     fn pump(&mut self, plan: &Plan, window: u64, time: Duration, count: u64) -> Result<Outcome> {
-        let template = plan.request();
         let mut outcome = Outcome::default();
-        let mut output = Vec::new();
         let mut sent = 0;
         let mut due = window.min(count);
         let start = Instant::now();
         while outcome.pairs < sent || due > 0 {
-            for _ in 0..due {
-                let from = output.len();
-                output.extend_from_slice(&template);
-                let field = from + CORRELATION.start..from + CORRELATION.end;
-                output[field].copy_from_slice(&self.next.to_be_bytes());
-                self.next = self.next.wrapping_add(1);
-            }
-            sent += due;
             let asked = Instant::now();
-            self.stream.write_all(&output)?;
-            outcome.sent_bytes += output.len() as u64;
-            output.clear();
+            self.send(plan, due, &mut outcome)?;
+            sent += due;
             let before = outcome.pairs;
             let result = self.receive(plan, &mut outcome);
             if result.is_err() {
@@ -301,6 +336,24 @@ impl Link {
         }
         outcome.seconds = start.elapsed().as_secs_f64();
         Ok(outcome)
+    }
+
+    /// Sends the plan's request `count` times with one write.
+    fn send(&mut self, plan: &Plan, count: u64, outcome: &mut Outcome) -> Result<()> {
+        if self.template.0 != Some(plan.kind) {
+            self.template = (Some(plan.kind), plan.request());
+        }
+        self.output.clear();
+        for _ in 0..count {
+            let from = self.output.len();
+            self.output.extend_from_slice(&self.template.1);
+            let field = from + CORRELATION.start..from + CORRELATION.end;
+            self.output[field].copy_from_slice(&self.next.to_be_bytes());
+            self.next = self.next.wrapping_add(1);
+        }
+        self.stream.write_all(&self.output)?;
+        outcome.sent_bytes += self.output.len() as u64;
+        Ok(())
     }
 
     /// Reads until at least one answer has come, and checks all that came.

@@ -20,7 +20,7 @@ use requests::{Kind, Plan};
 
 const USAGE: &str = "\
 kafka-bench broker [--port N] [--advertise N]       serve an in-memory broker until stdin ends
-kafka-bench window|connect|rate|hold|answer --address HOST:PORT [options]
+kafka-bench window|fan|connect|rate|hold|answer --address HOST:PORT [options]
                                  `rate` takes several addresses, with commas, and prints a list of results
   --kind heartbeat|produce|fetch   what a pair is (produce)
   --topic NAME                     (bench)
@@ -29,6 +29,7 @@ kafka-bench window|connect|rate|hold|answer --address HOST:PORT [options]
   --window N                       requests in flight (1)
   --rate N                         requests a second, for `rate` (1000)
   --seconds S --count N            the load ends at whichever comes first (1, no bound); N: no warm-up
+  --connections N                  of `fan`, each with one request in flight (64)
   --topics N                       that `hold` spreads its connections over (1)
   --pid PID                        whose CPU time is taken
   --allow-error CODE               an error code that is no failure";
@@ -75,6 +76,7 @@ fn run(arguments: &[String]) -> Result<(), String> {
     };
     let outcome = match command.as_str() {
         "window" => load::window(&target, &plan, options.get("window", 1)?),
+        "fan" => load::fan(&target, &plan, options.get("connections", 64)?),
         "connect" => load::connect(&target, &plan),
         "rate" => {
             let outcomes = load::rate(&target, &addresses, &plan, options.get("rate", 1000.0)?);
