@@ -48,7 +48,7 @@ pub(crate) struct Intake<'a, S: Source> {
     window: Option<S::Window>,
     window_start: usize,
     window_size: &'a mut usize,
-    /// A skip went further than a window since the last read.
+    /// A skip went further than it pays to read on since the last read.
     jumped: bool,
 }
 
@@ -119,7 +119,7 @@ impl<'a, S: Source> Intake<'a, S> {
         let carried = count.min(self.carry.len());
         self.consume(carried);
         let left = count.saturating_sub(carried);
-        if left > *self.window_size {
+        if left > JUMP_MAX.max(*self.window_size) {
             *self.window_size = WINDOW_MIN;
             self.jumped = true;
         }
@@ -197,7 +197,9 @@ pub const CARRY_MAX: usize = 512;
 /// First read of a callback and after a jump, in bytes.
 pub const WINDOW_MIN: usize = 1024;
 /// Largest read, in bytes.
-pub const WINDOW_MAX: usize = 16 * 1024;
+pub const WINDOW_MAX: usize = 64 * 1024;
+/// A skip up to this many bytes is read on over, because a read of its own would cost more.
+const JUMP_MAX: usize = 8 * 1024;
 
 // A value of the largest need always fits behind a remainder of a smaller one.
 const _: () = assert!(crate::walk::NEED_MAX * 2 <= CARRY_MAX + 1);
