@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use kafka_filter::config::ReporterSetting;
 use kafka_filter::{Connection, Filter};
 use proxy_wasm::traits::{Context, StreamContext};
 use proxy_wasm::types::Action;
@@ -47,7 +48,11 @@ impl StreamContext for Stream {
         if let Some(filter) = &self.filter
             && let Ok(mut filter) = filter.try_borrow_mut()
         {
-            let direction = host::listener_direction();
+            // The property costs as much as several counts, so it is read only where it decides.
+            let direction = match filter.config().reporter {
+                ReporterSetting::Auto => host::listener_direction(),
+                ReporterSetting::Fixed(_) => None,
+            };
             self.connection = Some(Connection::open(&mut filter, &mut EnvoyHost, direction));
         }
         Action::Continue
