@@ -87,6 +87,7 @@ fuzz: ## the laws against hostile input, FUZZ_SECONDS (60) for each target
 
 .PHONY: bench
 bench: setup-demo wasm ## what the filter costs, about 15 minutes; writes docs/performance.md
+	$(PYTHON) tests/bench/bench.py check
 	$(PYTHON) tests/bench/bench.py run --write
 
 .PHONY: bench-quick
