@@ -168,9 +168,15 @@ fn roles_of(table: &Table) -> Result<String, Error> {
             open.extend(table.struct_entries(name)?);
         }
     }
-    let ordered = roles::RULES.iter().map(|rule| rule.role).chain([roles::TOPICS]);
-    let ordered = ordered.filter(|role| found.contains(role)).map(|role| format!("Role::{role}"));
-    Ok(ordered.collect::<Vec<_>>().join(", "))
+    let scopes = roles::SCOPES.iter().map(|scope| scope.role);
+    let mut ordered = Vec::new();
+    for role in roles::RULES.iter().map(|rule| rule.role).chain(scopes) {
+        let role_text = format!("Role::{role}");
+        if found.contains(role) && !ordered.contains(&role_text) {
+            ordered.push(role_text);
+        }
+    }
+    Ok(ordered.join(", "))
 }
 
 fn upstream(apis: &[Api], releases: &[&str], changes: &[String]) -> String {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::definition::{Definition, Direction, Element, FieldDef, Kind};
 use crate::error::Error;
-use crate::roles;
+use crate::roles::{self, Scope};
 use crate::versions::VersionSet;
 
 /// One message with the layouts of all its versions.
@@ -87,13 +87,17 @@ impl Table {
             *entries = without_gaps(std::mem::take(entries), &self.name)?;
         }
         self.depth()?;
-        let naming = |(name, entries): (&String, &Vec<Entry>)| (name.clone(), names_topic(entries));
-        let naming: BTreeMap<String, VersionSet> = self.structs.iter().map(naming).collect();
-        mark_topics(&mut self.fields, &naming, &self.name)?;
-        for entries in self.structs.values_mut() {
-            mark_topics(entries, &naming, &self.name)?;
+        for scope in &roles::SCOPES {
+            let naming = |(name, entries): (&String, &Vec<Entry>)| {
+                (name.clone(), naming_versions(entries, scope))
+            };
+            let naming: BTreeMap<String, VersionSet> = self.structs.iter().map(naming).collect();
+            mark_scope(&mut self.fields, scope, &naming, &self.name)?;
+            for entries in self.structs.values_mut() {
+                mark_scope(entries, scope, &naming, &self.name)?;
+            }
         }
-        self.valid.iter().try_for_each(|version| self.check_elements(&self.fields, version, false))
+        self.valid.iter().try_for_each(|version| self.check_elements(&self.fields, version, &[]))
     }
 
     /// Levels of structs and arrays of structs below the body.
@@ -173,9 +177,14 @@ impl Table {
     }
 
     /// Every element of an array of structs must take at least a byte: a count chosen by the peer
-    /// could otherwise keep a decoder busy without bytes. And a topic holds no topics: an observer
-    /// remembers one at a time.
-    fn check_elements(&self, entries: &[Entry], version: u8, in_topic: bool) -> Result<(), Error> {
+    /// could otherwise keep a decoder busy without bytes. And a topic holds no topics, nor a group
+    /// groups: an observer remembers one of each at a time.
+    fn check_elements(
+        &self,
+        entries: &[Entry],
+        version: u8,
+        outer: &[&'static str],
+    ) -> Result<(), Error> {
         for entry in entries.iter().filter(|entry| entry.versions.contains(version)) {
             let Element::Struct(name) = &entry.kind.element else { continue };
             let refuse = |problem: &str| {
@@ -185,11 +194,13 @@ impl Table {
             if entry.kind.array && !self.takes_bytes(inner, version)? {
                 return refuse("has empty elements, which kafka-wire must never see");
             }
-            let of_topics = entry.role == roles::TOPICS;
-            if of_topics && in_topic {
-                return refuse("names topics inside a topic, which the filter does not expect");
+            let is_scope = roles::SCOPES.iter().any(|scope| scope.role == entry.role);
+            if is_scope && outer.contains(&entry.role) {
+                return refuse("is a scope inside its like, which the filter does not expect");
             }
-            self.check_elements(inner, version, in_topic || of_topics)?;
+            let scopes: Vec<_> =
+                outer.iter().copied().chain(is_scope.then_some(entry.role)).collect();
+            self.check_elements(inner, version, &scopes)?;
         }
         Ok(())
     }
@@ -268,16 +279,17 @@ fn without_gaps(entries: Vec<Entry>, message: &str) -> Result<Vec<Entry>, Error>
     Ok(out)
 }
 
-/// Versions in which a struct of these entries names a topic.
-fn names_topic(entries: &[Entry]) -> VersionSet {
-    let naming = entries.iter().filter(|entry| roles::TOPIC_ROLES.contains(&entry.role));
+/// Versions in which a struct of these entries names what the scope is of.
+fn naming_versions(entries: &[Entry], scope: &Scope) -> VersionSet {
+    let naming = entries.iter().filter(|entry| scope.naming.contains(&entry.role));
     naming.map(|entry| entry.versions).fold(VersionSet::EMPTY, VersionSet::union)
 }
 
 /// Gives arrays their role by the versions that they are sent in: LeaderAndIsr uses a struct with a
 /// topic's name in its first versions and inside a topic without one in later ones.
-fn mark_topics(
+fn mark_scope(
     entries: &mut [Entry],
+    scope: &Scope,
     naming: &BTreeMap<String, VersionSet>,
     message: &str,
 ) -> Result<(), Error> {
@@ -285,9 +297,10 @@ fn mark_topics(
         let Element::Struct(name) = &entry.kind.element else { continue };
         let naming = naming.get(name).copied().unwrap_or_default().intersect(entry.versions);
         if entry.versions.is_subset_of(naming) {
-            entry.role = roles::TOPICS;
+            entry.role = scope.role;
         } else if !naming.is_empty() {
-            let problem = "names a topic in some of its versions only: split it in lower.rs";
+            let problem =
+                format!("is of {} in some of its versions only: split it in lower.rs", scope.role);
             return Err(Error::new(message, format!("`{}` {problem}", entry.name)));
         }
     }

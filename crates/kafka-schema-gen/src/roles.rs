@@ -13,9 +13,11 @@ pub(crate) struct Rule {
     message: Option<&'static str>,
     direction: Option<Direction>,
     name: Name,
-    /// Kafka's scalar type, in kafka-wire's words; never an array of it.
+    /// Kafka's scalar type, in kafka-wire's words.
     scalar: &'static str,
     entity: Option<&'static str>,
+    /// Whether an array of the scalar has the role too.
+    arrays: bool,
 }
 
 enum Name {
@@ -24,13 +26,20 @@ enum Name {
     EndsWith(&'static str),
 }
 
-/// Role of an array of structs that each name a topic; it follows from the roles inside.
-pub(crate) const TOPICS: &str = "Topics";
+/// A role that an array of structs gets from the roles of the fields directly inside.
+pub(crate) struct Scope {
+    pub(crate) role: &'static str,
+    /// One of these roles in a struct makes an array of it such a scope.
+    pub(crate) naming: &'static [&'static str],
+}
 
-/// Roles whose presence in a struct makes an array of it [`TOPICS`].
-pub(crate) const TOPIC_ROLES: [&str; 2] = ["TopicName", "TopicId"];
+/// Arrays whose elements each name one topic, or one group. None is ever inside its like.
+pub(crate) const SCOPES: [Scope; 2] = [
+    Scope { role: "Topics", naming: &["TopicName", "TopicId"] },
+    Scope { role: "Groups", naming: &["GroupId"] },
+];
 
-pub(crate) const RULES: [Rule; 7] = [
+pub(crate) const RULES: [Rule; 21] = [
     Rule { message: Some("ProduceRequest"), ..rule("Acks", Name::Is("Acks"), "Int16") },
     // Versions up to 14 have it in the body, later ones in the tagged ReplicaState (KIP-903).
     Rule { message: Some("FetchRequest"), ..rule("ReplicaId", Name::Is("ReplicaId"), "Int32") },
@@ -44,10 +53,42 @@ pub(crate) const RULES: [Rule; 7] = [
     rule("TopicId", Name::Is("TopicId"), "Uuid"),
     // Not FetchSnapshot's UnalignedRecords, which may begin in the middle of a batch.
     rule("Records", Name::Is("Records"), "Records"),
+    Rule { entity: Some("groupId"), arrays: true, ..rule("GroupId", Name::Any, "String") },
+    // One number a group protocol: generations (classic), member epochs (KIP-848, KIP-932, KIP-1071).
+    rule("Generation", Name::Is("GenerationId"), "Int32"),
+    rule("Generation", Name::Is("GenerationIdOrMemberEpoch"), "Int32"),
+    rule("Generation", Name::Is("MemberEpoch"), "Int32"),
+    Rule { message: Some("JoinGroupResponse"), ..rule("Leader", Name::Is("Leader"), "String") },
+    Rule { message: Some("JoinGroupResponse"), ..rule("MemberId", Name::Is("MemberId"), "String") },
+    rule("PartitionIndex", Name::Is("PartitionIndex"), "Int32"),
+    Rule {
+        message: Some("FetchRequest"),
+        ..rule("PartitionIndex", Name::Is("Partition"), "Int32")
+    },
+    Rule { message: Some("FetchRequest"), ..rule("FetchOffset", Name::Is("FetchOffset"), "Int64") },
+    Rule {
+        message: Some("FetchResponse"),
+        ..rule("HighWatermark", Name::Is("HighWatermark"), "Int64")
+    },
+    rule("CommittedOffset", Name::Is("CommittedOffset"), "Int64"),
+    // KIP-511.
+    Rule {
+        message: Some("ApiVersionsRequest"),
+        ..rule("SoftwareName", Name::Is("ClientSoftwareName"), "String")
+    },
+    Rule {
+        message: Some("ApiVersionsRequest"),
+        ..rule("SoftwareVersion", Name::Is("ClientSoftwareVersion"), "String")
+    },
+    // KIP-714.
+    Rule {
+        message: Some("PushTelemetryRequest"),
+        ..rule("CompressionType", Name::Is("CompressionType"), "Int8")
+    },
 ];
 
 const fn rule(role: &'static str, name: Name, scalar: &'static str) -> Rule {
-    Rule { role, message: None, direction: None, name, scalar, entity: None }
+    Rule { role, message: None, direction: None, name, scalar, entity: None, arrays: false }
 }
 
 /// The place in [`RULES`] of the rule that fits the field, if one does.
@@ -73,7 +114,7 @@ impl Rule {
         name && self.message.is_none_or(|only| only == message)
             && self.direction.is_none_or(|only| only == direction)
             && self.entity.is_none_or(|entity| field.entity.as_deref() == Some(entity))
-            && !field.kind.array
+            && (self.arrays || !field.kind.array)
             && field.kind.element == Element::Scalar(self.scalar)
     }
 }

@@ -132,6 +132,30 @@ pub enum Role {
     TopicId,
     /// A record set: batches or old messages.
     Records,
+    /// A consumer, share or streams group's id.
+    GroupId,
+    /// An array of structs whose elements each name one group: the scope of the fields inside.
+    Groups,
+    /// The generation of a classic group, or a member's epoch (KIP-848, KIP-932, KIP-1071).
+    Generation,
+    /// JoinGroup response: the member that the coordinator chose to assign partitions.
+    Leader,
+    /// JoinGroup response: the member that is answered, then all members in the leader's answer.
+    MemberId,
+    /// A partition's number inside its topic.
+    PartitionIndex,
+    /// Fetch request: the next offset that the client wants.
+    FetchOffset,
+    /// Fetch response: the offset behind the last record that consumers may see.
+    HighWatermark,
+    /// The offset that a group has committed, or commits; negative for none.
+    CommittedOffset,
+    /// ApiVersions request: name of the client library (KIP-511).
+    SoftwareName,
+    /// ApiVersions request: version of the client library (KIP-511).
+    SoftwareVersion,
+    /// PushTelemetry request: codec of the payload (KIP-714).
+    CompressionType,
 }
 
 /// A set of roles.

@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 4),
         flexible: since(3),
         fields: REQUEST,
-        roles: RoleSet::of(&[]),
+        roles: RoleSet::of(&[Role::GroupId]),
     },
     response: Message {
         name: "AddOffsetsToTxnResponse",
@@ -30,7 +30,7 @@ const REQUEST: &[Field] = &[
     field("TransactionalId", String, since(0)),
     field("ProducerId", Int64, since(0)),
     field("ProducerEpoch", Int16, since(0)),
-    field("GroupId", String, since(0)),
+    field("GroupId", String, since(0)).role(Role::GroupId),
 ];
 
 #[rustfmt::skip]

@@ -20,7 +20,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 5),
         flexible: since(3),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::Topics]),
+        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::PartitionIndex, Role::Topics]),
     },
     refused: Versions::NONE,
 };
@@ -71,6 +71,6 @@ const RESPONSE_ADD_PARTITIONS_TO_TXN_TOPIC_RESULT: &[Field] = &[
 
 #[rustfmt::skip]
 const RESPONSE_ADD_PARTITIONS_TO_TXN_PARTITION_RESULT: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("PartitionErrorCode", Int16, since(0)).role(Role::ErrorCode),
 ];

@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 3),
         flexible: since(0),
         fields: REQUEST,
-        roles: RoleSet::of(&[Role::TopicName, Role::TopicId, Role::Topics]),
+        roles: RoleSet::of(&[Role::TopicName, Role::TopicId, Role::PartitionIndex, Role::Topics]),
     },
     response: Message {
         name: "AlterPartitionResponse",
@@ -20,7 +20,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 3),
         flexible: since(0),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::TopicId, Role::Topics]),
+        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::TopicId, Role::PartitionIndex, Role::Topics]),
     },
     refused: only(0, 1),
 };
@@ -41,7 +41,7 @@ const REQUEST_TOPIC_DATA: &[Field] = &[
 
 #[rustfmt::skip]
 const REQUEST_PARTITION_DATA: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("LeaderEpoch", Int32, since(0)),
     field("NewIsr", Array(&Int32), only(0, 2)),
     field("NewIsrWithEpochs", Array(&Struct(REQUEST_BROKER_STATE)), since(3)),
@@ -71,7 +71,7 @@ const RESPONSE_TOPIC_DATA: &[Field] = &[
 
 #[rustfmt::skip]
 const RESPONSE_PARTITION_DATA: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("ErrorCode", Int16, since(0)).role(Role::ErrorCode),
     field("LeaderId", Int32, since(0)),
     field("LeaderEpoch", Int32, since(0)),

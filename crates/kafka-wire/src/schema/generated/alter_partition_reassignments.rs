@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 1),
         flexible: since(0),
         fields: REQUEST,
-        roles: RoleSet::of(&[Role::TopicName, Role::Topics]),
+        roles: RoleSet::of(&[Role::TopicName, Role::PartitionIndex, Role::Topics]),
     },
     response: Message {
         name: "AlterPartitionReassignmentsResponse",
@@ -20,7 +20,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 1),
         flexible: since(0),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::Topics]),
+        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::PartitionIndex, Role::Topics]),
     },
     refused: Versions::NONE,
 };
@@ -40,7 +40,7 @@ const REQUEST_REASSIGNABLE_TOPIC: &[Field] = &[
 
 #[rustfmt::skip]
 const REQUEST_REASSIGNABLE_PARTITION: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("Replicas", Array(&Int32), since(0)).nullable(since(0)),
 ];
 
@@ -61,7 +61,7 @@ const RESPONSE_REASSIGNABLE_TOPIC_RESPONSE: &[Field] = &[
 
 #[rustfmt::skip]
 const RESPONSE_REASSIGNABLE_PARTITION_RESPONSE: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("ErrorCode", Int16, since(0)).role(Role::ErrorCode),
     field("ErrorMessage", String, since(0)).nullable(since(0)),
 ];

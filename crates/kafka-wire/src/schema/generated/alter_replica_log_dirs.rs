@@ -20,7 +20,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 2),
         flexible: since(2),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::Topics]),
+        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::PartitionIndex, Role::Topics]),
     },
     refused: only(0, 0),
 };
@@ -56,6 +56,6 @@ const RESPONSE_ALTER_REPLICA_LOG_DIR_TOPIC_RESULT: &[Field] = &[
 
 #[rustfmt::skip]
 const RESPONSE_ALTER_REPLICA_LOG_DIR_PARTITION_RESULT: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("ErrorCode", Int16, since(0)).role(Role::ErrorCode),
 ];

@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 0),
         flexible: since(0),
         fields: REQUEST,
-        roles: RoleSet::of(&[Role::TopicName, Role::Topics]),
+        roles: RoleSet::of(&[Role::TopicName, Role::GroupId, Role::PartitionIndex, Role::Topics]),
     },
     response: Message {
         name: "AlterShareGroupOffsetsResponse",
@@ -20,14 +20,14 @@ pub(super) static API: Api = Api {
         versions: only(0, 0),
         flexible: since(0),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::TopicId, Role::Topics]),
+        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::TopicId, Role::PartitionIndex, Role::Topics]),
     },
     refused: Versions::NONE,
 };
 
 #[rustfmt::skip]
 const REQUEST: &[Field] = &[
-    field("GroupId", String, since(0)),
+    field("GroupId", String, since(0)).role(Role::GroupId),
     field("Topics", Array(&Struct(REQUEST_ALTER_SHARE_GROUP_OFFSETS_REQUEST_TOPIC)), since(0)).role(Role::Topics),
 ];
 
@@ -39,7 +39,7 @@ const REQUEST_ALTER_SHARE_GROUP_OFFSETS_REQUEST_TOPIC: &[Field] = &[
 
 #[rustfmt::skip]
 const REQUEST_ALTER_SHARE_GROUP_OFFSETS_REQUEST_PARTITION: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("StartOffset", Int64, since(0)),
 ];
 
@@ -60,7 +60,7 @@ const RESPONSE_ALTER_SHARE_GROUP_OFFSETS_RESPONSE_TOPIC: &[Field] = &[
 
 #[rustfmt::skip]
 const RESPONSE_ALTER_SHARE_GROUP_OFFSETS_RESPONSE_PARTITION: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("ErrorCode", Int16, since(0)).role(Role::ErrorCode),
     field("ErrorMessage", String, since(0)).nullable(since(0)),
 ];

@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 4),
         flexible: since(3),
         fields: REQUEST,
-        roles: RoleSet::of(&[]),
+        roles: RoleSet::of(&[Role::SoftwareName, Role::SoftwareVersion]),
     },
     response: Message {
         name: "ApiVersionsResponse",
@@ -27,8 +27,8 @@ pub(super) static API: Api = Api {
 
 #[rustfmt::skip]
 const REQUEST: &[Field] = &[
-    field("ClientSoftwareName", String, since(3)),
-    field("ClientSoftwareVersion", String, since(3)),
+    field("ClientSoftwareName", String, since(3)).role(Role::SoftwareName),
+    field("ClientSoftwareVersion", String, since(3)).role(Role::SoftwareVersion),
 ];
 
 #[rustfmt::skip]

@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 0),
         flexible: since(0),
         fields: REQUEST,
-        roles: RoleSet::of(&[Role::TopicId, Role::Topics]),
+        roles: RoleSet::of(&[Role::TopicId, Role::PartitionIndex, Role::Topics]),
     },
     response: Message {
         name: "AssignReplicasToDirsResponse",
@@ -20,7 +20,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 0),
         flexible: since(0),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicId, Role::Topics]),
+        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicId, Role::PartitionIndex, Role::Topics]),
     },
     refused: Versions::NONE,
 };
@@ -46,7 +46,7 @@ const REQUEST_TOPIC_DATA: &[Field] = &[
 
 #[rustfmt::skip]
 const REQUEST_PARTITION_DATA: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
 ];
 
 #[rustfmt::skip]
@@ -70,6 +70,6 @@ const RESPONSE_TOPIC_DATA: &[Field] = &[
 
 #[rustfmt::skip]
 const RESPONSE_PARTITION_DATA: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("ErrorCode", Int16, since(0)).role(Role::ErrorCode),
 ];

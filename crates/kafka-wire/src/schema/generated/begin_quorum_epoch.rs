@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 1),
         flexible: since(1),
         fields: REQUEST,
-        roles: RoleSet::of(&[Role::TopicName, Role::Topics]),
+        roles: RoleSet::of(&[Role::TopicName, Role::PartitionIndex, Role::Topics]),
     },
     response: Message {
         name: "BeginQuorumEpochResponse",
@@ -20,7 +20,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 1),
         flexible: since(1),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ErrorCode, Role::TopicName, Role::Topics]),
+        roles: RoleSet::of(&[Role::ErrorCode, Role::TopicName, Role::PartitionIndex, Role::Topics]),
     },
     refused: Versions::NONE,
 };
@@ -48,7 +48,7 @@ const REQUEST_LEADER_ENDPOINT: &[Field] = &[
 
 #[rustfmt::skip]
 const REQUEST_PARTITION_DATA: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("VoterDirectoryId", Uuid, since(1)),
     field("LeaderId", Int32, since(0)),
     field("LeaderEpoch", Int32, since(0)),
@@ -76,7 +76,7 @@ const RESPONSE_NODE_ENDPOINT: &[Field] = &[
 
 #[rustfmt::skip]
 const RESPONSE_PARTITION_DATA: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("ErrorCode", Int16, since(0)).role(Role::ErrorCode),
     field("LeaderId", Int32, since(0)),
     field("LeaderEpoch", Int32, since(0)),

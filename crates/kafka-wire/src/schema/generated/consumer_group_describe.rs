@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 1),
         flexible: since(0),
         fields: REQUEST,
-        roles: RoleSet::of(&[]),
+        roles: RoleSet::of(&[Role::GroupId]),
     },
     response: Message {
         name: "ConsumerGroupDescribeResponse",
@@ -20,28 +20,28 @@ pub(super) static API: Api = Api {
         versions: only(0, 1),
         flexible: since(0),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::TopicId, Role::Topics]),
+        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::TopicId, Role::GroupId, Role::Generation, Role::Topics, Role::Groups]),
     },
     refused: Versions::NONE,
 };
 
 #[rustfmt::skip]
 const REQUEST: &[Field] = &[
-    field("GroupIds", Array(&String), since(0)),
+    field("GroupIds", Array(&String), since(0)).role(Role::GroupId),
     field("IncludeAuthorizedOperations", Bool, since(0)),
 ];
 
 #[rustfmt::skip]
 const RESPONSE: &[Field] = &[
     field("ThrottleTimeMs", Int32, since(0)).role(Role::ThrottleTimeMs),
-    field("Groups", Array(&Struct(RESPONSE_DESCRIBED_GROUP)), since(0)),
+    field("Groups", Array(&Struct(RESPONSE_DESCRIBED_GROUP)), since(0)).role(Role::Groups),
 ];
 
 #[rustfmt::skip]
 const RESPONSE_DESCRIBED_GROUP: &[Field] = &[
     field("ErrorCode", Int16, since(0)).role(Role::ErrorCode),
     field("ErrorMessage", String, since(0)).nullable(since(0)),
-    field("GroupId", String, since(0)),
+    field("GroupId", String, since(0)).role(Role::GroupId),
     field("GroupState", String, since(0)),
     field("GroupEpoch", Int32, since(0)),
     field("AssignmentEpoch", Int32, since(0)),
@@ -55,7 +55,7 @@ const RESPONSE_MEMBER: &[Field] = &[
     field("MemberId", String, since(0)),
     field("InstanceId", String, since(0)).nullable(since(0)),
     field("RackId", String, since(0)).nullable(since(0)),
-    field("MemberEpoch", Int32, since(0)),
+    field("MemberEpoch", Int32, since(0)).role(Role::Generation),
     field("ClientId", String, since(0)),
     field("ClientHost", String, since(0)),
     field("SubscribedTopicNames", Array(&String), since(0)),

@@ -20,7 +20,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 3),
         flexible: since(3),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ErrorCode, Role::TopicName, Role::Topics]),
+        roles: RoleSet::of(&[Role::ErrorCode, Role::TopicName, Role::PartitionIndex, Role::Topics]),
     },
     refused: only(0, 3),
 };
@@ -40,5 +40,5 @@ const RESPONSE: &[Field] = &[
 #[rustfmt::skip]
 const RESPONSE_REMAINING_PARTITION: &[Field] = &[
     field("TopicName", String, since(0)).role(Role::TopicName),
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
 ];

@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 7),
         flexible: since(5),
         fields: REQUEST,
-        roles: RoleSet::of(&[Role::TopicName, Role::Topics]),
+        roles: RoleSet::of(&[Role::TopicName, Role::PartitionIndex, Role::Topics]),
     },
     response: Message {
         name: "CreateTopicsResponse",
@@ -43,7 +43,7 @@ const REQUEST_CREATABLE_TOPIC: &[Field] = &[
 
 #[rustfmt::skip]
 const REQUEST_CREATABLE_REPLICA_ASSIGNMENT: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("BrokerIds", Array(&Int32), since(0)),
 ];
 

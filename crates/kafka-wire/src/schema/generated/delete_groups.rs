@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 2),
         flexible: since(2),
         fields: REQUEST,
-        roles: RoleSet::of(&[]),
+        roles: RoleSet::of(&[Role::GroupId]),
     },
     response: Message {
         name: "DeleteGroupsResponse",
@@ -20,24 +20,24 @@ pub(super) static API: Api = Api {
         versions: only(0, 2),
         flexible: since(2),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode]),
+        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::GroupId, Role::Groups]),
     },
     refused: Versions::NONE,
 };
 
 #[rustfmt::skip]
 const REQUEST: &[Field] = &[
-    field("GroupsNames", Array(&String), since(0)),
+    field("GroupsNames", Array(&String), since(0)).role(Role::GroupId),
 ];
 
 #[rustfmt::skip]
 const RESPONSE: &[Field] = &[
     field("ThrottleTimeMs", Int32, since(0)).role(Role::ThrottleTimeMs),
-    field("Results", Array(&Struct(RESPONSE_DELETABLE_GROUP_RESULT)), since(0)),
+    field("Results", Array(&Struct(RESPONSE_DELETABLE_GROUP_RESULT)), since(0)).role(Role::Groups),
 ];
 
 #[rustfmt::skip]
 const RESPONSE_DELETABLE_GROUP_RESULT: &[Field] = &[
-    field("GroupId", String, since(0)),
+    field("GroupId", String, since(0)).role(Role::GroupId),
     field("ErrorCode", Int16, since(0)).role(Role::ErrorCode),
 ];

@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 2),
         flexible: since(2),
         fields: REQUEST,
-        roles: RoleSet::of(&[Role::TopicName, Role::Topics]),
+        roles: RoleSet::of(&[Role::TopicName, Role::PartitionIndex, Role::Topics]),
     },
     response: Message {
         name: "DeleteRecordsResponse",
@@ -20,7 +20,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 2),
         flexible: since(2),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::Topics]),
+        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::PartitionIndex, Role::Topics]),
     },
     refused: Versions::NONE,
 };
@@ -39,7 +39,7 @@ const REQUEST_DELETE_RECORDS_TOPIC: &[Field] = &[
 
 #[rustfmt::skip]
 const REQUEST_DELETE_RECORDS_PARTITION: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("Offset", Int64, since(0)),
 ];
 
@@ -57,7 +57,7 @@ const RESPONSE_DELETE_RECORDS_TOPIC_RESULT: &[Field] = &[
 
 #[rustfmt::skip]
 const RESPONSE_DELETE_RECORDS_PARTITION_RESULT: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("LowWatermark", Int64, since(0)),
     field("ErrorCode", Int16, since(0)).role(Role::ErrorCode),
 ];

@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 0),
         flexible: since(0),
         fields: REQUEST,
-        roles: RoleSet::of(&[Role::TopicName, Role::Topics]),
+        roles: RoleSet::of(&[Role::TopicName, Role::GroupId, Role::Topics]),
     },
     response: Message {
         name: "DeleteShareGroupOffsetsResponse",
@@ -27,7 +27,7 @@ pub(super) static API: Api = Api {
 
 #[rustfmt::skip]
 const REQUEST: &[Field] = &[
-    field("GroupId", String, since(0)),
+    field("GroupId", String, since(0)).role(Role::GroupId),
     field("Topics", Array(&Struct(REQUEST_DELETE_SHARE_GROUP_OFFSETS_REQUEST_TOPIC)), since(0)).role(Role::Topics),
 ];
 

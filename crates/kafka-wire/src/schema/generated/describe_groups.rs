@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 6),
         flexible: since(5),
         fields: REQUEST,
-        roles: RoleSet::of(&[]),
+        roles: RoleSet::of(&[Role::GroupId]),
     },
     response: Message {
         name: "DescribeGroupsResponse",
@@ -20,28 +20,28 @@ pub(super) static API: Api = Api {
         versions: only(0, 6),
         flexible: since(5),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode]),
+        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::GroupId, Role::Groups]),
     },
     refused: Versions::NONE,
 };
 
 #[rustfmt::skip]
 const REQUEST: &[Field] = &[
-    field("Groups", Array(&String), since(0)),
+    field("Groups", Array(&String), since(0)).role(Role::GroupId),
     field("IncludeAuthorizedOperations", Bool, since(3)),
 ];
 
 #[rustfmt::skip]
 const RESPONSE: &[Field] = &[
     field("ThrottleTimeMs", Int32, since(1)).role(Role::ThrottleTimeMs),
-    field("Groups", Array(&Struct(RESPONSE_DESCRIBED_GROUP)), since(0)),
+    field("Groups", Array(&Struct(RESPONSE_DESCRIBED_GROUP)), since(0)).role(Role::Groups),
 ];
 
 #[rustfmt::skip]
 const RESPONSE_DESCRIBED_GROUP: &[Field] = &[
     field("ErrorCode", Int16, since(0)).role(Role::ErrorCode),
     field("ErrorMessage", String, since(6)).nullable(since(6)),
-    field("GroupId", String, since(0)),
+    field("GroupId", String, since(0)).role(Role::GroupId),
     field("GroupState", String, since(0)),
     field("ProtocolType", String, since(0)),
     field("ProtocolData", String, since(0)),

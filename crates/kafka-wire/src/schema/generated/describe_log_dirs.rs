@@ -20,7 +20,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 5),
         flexible: since(2),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::Topics]),
+        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::PartitionIndex, Role::Topics]),
     },
     refused: only(0, 0),
 };
@@ -61,7 +61,7 @@ const RESPONSE_DESCRIBE_LOG_DIRS_TOPIC: &[Field] = &[
 
 #[rustfmt::skip]
 const RESPONSE_DESCRIBE_LOG_DIRS_PARTITION: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("PartitionSize", Int64, since(0)),
     field("OffsetLag", Int64, since(0)),
     field("IsFutureKey", Bool, since(0)),

@@ -20,7 +20,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 0),
         flexible: since(0),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::Topics]),
+        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::PartitionIndex, Role::Topics]),
     },
     refused: Versions::NONE,
 };
@@ -50,7 +50,7 @@ const RESPONSE_TOPIC_RESPONSE: &[Field] = &[
 
 #[rustfmt::skip]
 const RESPONSE_PARTITION_RESPONSE: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("ErrorCode", Int16, since(0)).role(Role::ErrorCode),
     field("ErrorMessage", String, since(0)).nullable(since(0)),
     field("ActiveProducers", Array(&Struct(RESPONSE_PRODUCER_STATE)), since(0)),

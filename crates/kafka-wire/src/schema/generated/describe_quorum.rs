@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 2),
         flexible: since(0),
         fields: REQUEST,
-        roles: RoleSet::of(&[Role::TopicName, Role::Topics]),
+        roles: RoleSet::of(&[Role::TopicName, Role::PartitionIndex, Role::Topics]),
     },
     response: Message {
         name: "DescribeQuorumResponse",
@@ -20,7 +20,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 2),
         flexible: since(0),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ErrorCode, Role::TopicName, Role::Topics]),
+        roles: RoleSet::of(&[Role::ErrorCode, Role::TopicName, Role::PartitionIndex, Role::Topics]),
     },
     refused: Versions::NONE,
 };
@@ -38,7 +38,7 @@ const REQUEST_TOPIC_DATA: &[Field] = &[
 
 #[rustfmt::skip]
 const REQUEST_PARTITION_DATA: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
 ];
 
 #[rustfmt::skip]
@@ -63,7 +63,7 @@ const RESPONSE_NODE: &[Field] = &[
 
 #[rustfmt::skip]
 const RESPONSE_PARTITION_DATA: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("ErrorCode", Int16, since(0)).role(Role::ErrorCode),
     field("ErrorMessage", String, since(2)).nullable(since(2)),
     field("LeaderId", Int32, since(0)),

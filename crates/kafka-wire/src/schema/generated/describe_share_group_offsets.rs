@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 1),
         flexible: since(0),
         fields: REQUEST,
-        roles: RoleSet::of(&[Role::TopicName, Role::Topics]),
+        roles: RoleSet::of(&[Role::TopicName, Role::GroupId, Role::Topics, Role::Groups]),
     },
     response: Message {
         name: "DescribeShareGroupOffsetsResponse",
@@ -20,19 +20,19 @@ pub(super) static API: Api = Api {
         versions: only(0, 1),
         flexible: since(0),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::TopicId, Role::Topics]),
+        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::TopicId, Role::GroupId, Role::PartitionIndex, Role::Topics, Role::Groups]),
     },
     refused: Versions::NONE,
 };
 
 #[rustfmt::skip]
 const REQUEST: &[Field] = &[
-    field("Groups", Array(&Struct(REQUEST_DESCRIBE_SHARE_GROUP_OFFSETS_REQUEST_GROUP)), since(0)),
+    field("Groups", Array(&Struct(REQUEST_DESCRIBE_SHARE_GROUP_OFFSETS_REQUEST_GROUP)), since(0)).role(Role::Groups),
 ];
 
 #[rustfmt::skip]
 const REQUEST_DESCRIBE_SHARE_GROUP_OFFSETS_REQUEST_GROUP: &[Field] = &[
-    field("GroupId", String, since(0)),
+    field("GroupId", String, since(0)).role(Role::GroupId),
     field("Topics", Array(&Struct(REQUEST_DESCRIBE_SHARE_GROUP_OFFSETS_REQUEST_TOPIC)), since(0)).role(Role::Topics).nullable(since(0)),
 ];
 
@@ -45,12 +45,12 @@ const REQUEST_DESCRIBE_SHARE_GROUP_OFFSETS_REQUEST_TOPIC: &[Field] = &[
 #[rustfmt::skip]
 const RESPONSE: &[Field] = &[
     field("ThrottleTimeMs", Int32, since(0)).role(Role::ThrottleTimeMs),
-    field("Groups", Array(&Struct(RESPONSE_DESCRIBE_SHARE_GROUP_OFFSETS_RESPONSE_GROUP)), since(0)),
+    field("Groups", Array(&Struct(RESPONSE_DESCRIBE_SHARE_GROUP_OFFSETS_RESPONSE_GROUP)), since(0)).role(Role::Groups),
 ];
 
 #[rustfmt::skip]
 const RESPONSE_DESCRIBE_SHARE_GROUP_OFFSETS_RESPONSE_GROUP: &[Field] = &[
-    field("GroupId", String, since(0)),
+    field("GroupId", String, since(0)).role(Role::GroupId),
     field("Topics", Array(&Struct(RESPONSE_DESCRIBE_SHARE_GROUP_OFFSETS_RESPONSE_TOPIC)), since(0)).role(Role::Topics),
     field("ErrorCode", Int16, since(0)).role(Role::ErrorCode),
     field("ErrorMessage", String, since(0)).nullable(since(0)),
@@ -65,7 +65,7 @@ const RESPONSE_DESCRIBE_SHARE_GROUP_OFFSETS_RESPONSE_TOPIC: &[Field] = &[
 
 #[rustfmt::skip]
 const RESPONSE_DESCRIBE_SHARE_GROUP_OFFSETS_RESPONSE_PARTITION: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("StartOffset", Int64, since(0)),
     field("LeaderEpoch", Int32, since(0)),
     field("Lag", Int64, since(1)),

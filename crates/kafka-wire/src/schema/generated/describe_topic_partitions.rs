@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 0),
         flexible: since(0),
         fields: REQUEST,
-        roles: RoleSet::of(&[Role::TopicName, Role::Topics]),
+        roles: RoleSet::of(&[Role::TopicName, Role::PartitionIndex, Role::Topics]),
     },
     response: Message {
         name: "DescribeTopicPartitionsResponse",
@@ -20,7 +20,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 0),
         flexible: since(0),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::TopicId, Role::Topics]),
+        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::TopicId, Role::PartitionIndex, Role::Topics]),
     },
     refused: Versions::NONE,
 };
@@ -40,7 +40,7 @@ const REQUEST_TOPIC_REQUEST: &[Field] = &[
 #[rustfmt::skip]
 const REQUEST_CURSOR: &[Field] = &[
     field("TopicName", String, since(0)).role(Role::TopicName),
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
 ];
 
 #[rustfmt::skip]
@@ -63,13 +63,13 @@ const RESPONSE_DESCRIBE_TOPIC_PARTITIONS_RESPONSE_TOPIC: &[Field] = &[
 #[rustfmt::skip]
 const RESPONSE_CURSOR: &[Field] = &[
     field("TopicName", String, since(0)).role(Role::TopicName),
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
 ];
 
 #[rustfmt::skip]
 const RESPONSE_DESCRIBE_TOPIC_PARTITIONS_RESPONSE_PARTITION: &[Field] = &[
     field("ErrorCode", Int16, since(0)).role(Role::ErrorCode),
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("LeaderId", Int32, since(0)),
     field("LeaderEpoch", Int32, since(0)),
     field("ReplicaNodes", Array(&Int32), since(0)),

@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 18),
         flexible: since(12),
         fields: REQUEST,
-        roles: RoleSet::of(&[Role::ReplicaId, Role::TopicName, Role::TopicId, Role::Topics]),
+        roles: RoleSet::of(&[Role::ReplicaId, Role::TopicName, Role::TopicId, Role::PartitionIndex, Role::FetchOffset, Role::Topics]),
     },
     response: Message {
         name: "FetchResponse",
@@ -20,7 +20,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 18),
         flexible: since(12),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::TopicId, Role::Records, Role::Topics]),
+        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::TopicId, Role::Records, Role::PartitionIndex, Role::HighWatermark, Role::Topics]),
     },
     refused: only(0, 3),
 };
@@ -63,9 +63,9 @@ const REQUEST_FORGOTTEN_TOPIC: &[Field] = &[
 
 #[rustfmt::skip]
 const REQUEST_FETCH_PARTITION: &[Field] = &[
-    field("Partition", Int32, since(0)),
+    field("Partition", Int32, since(0)).role(Role::PartitionIndex),
     field("CurrentLeaderEpoch", Int32, since(9)),
-    field("FetchOffset", Int64, since(0)),
+    field("FetchOffset", Int64, since(0)).role(Role::FetchOffset),
     field("LastFetchedEpoch", Int32, since(12)),
     field("LogStartOffset", Int64, since(5)),
     field("PartitionMaxBytes", Int32, since(0)),
@@ -99,9 +99,9 @@ const RESPONSE_NODE_ENDPOINT: &[Field] = &[
 
 #[rustfmt::skip]
 const RESPONSE_PARTITION_DATA: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("ErrorCode", Int16, since(0)).role(Role::ErrorCode),
-    field("HighWatermark", Int64, since(0)),
+    field("HighWatermark", Int64, since(0)).role(Role::HighWatermark),
     field("LastStableOffset", Int64, since(4)),
     field("LogStartOffset", Int64, since(5)),
     field("DivergingEpoch", Struct(RESPONSE_EPOCH_END_OFFSET), since(12)).tag(0, since(12)),

@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 9),
         flexible: since(6),
         fields: REQUEST,
-        roles: RoleSet::of(&[]),
+        roles: RoleSet::of(&[Role::GroupId]),
     },
     response: Message {
         name: "JoinGroupResponse",
@@ -20,14 +20,14 @@ pub(super) static API: Api = Api {
         versions: only(0, 9),
         flexible: since(6),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode]),
+        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::Generation, Role::Leader, Role::MemberId]),
     },
     refused: Versions::NONE,
 };
 
 #[rustfmt::skip]
 const REQUEST: &[Field] = &[
-    field("GroupId", String, since(0)),
+    field("GroupId", String, since(0)).role(Role::GroupId),
     field("SessionTimeoutMs", Int32, since(0)),
     field("RebalanceTimeoutMs", Int32, since(1)),
     field("MemberId", String, since(0)),
@@ -47,18 +47,18 @@ const REQUEST_JOIN_GROUP_REQUEST_PROTOCOL: &[Field] = &[
 const RESPONSE: &[Field] = &[
     field("ThrottleTimeMs", Int32, since(2)).role(Role::ThrottleTimeMs),
     field("ErrorCode", Int16, since(0)).role(Role::ErrorCode),
-    field("GenerationId", Int32, since(0)),
+    field("GenerationId", Int32, since(0)).role(Role::Generation),
     field("ProtocolType", String, since(7)).nullable(since(7)),
     field("ProtocolName", String, since(0)).nullable(since(7)),
-    field("Leader", String, since(0)),
+    field("Leader", String, since(0)).role(Role::Leader),
     field("SkipAssignment", Bool, since(9)),
-    field("MemberId", String, since(0)),
+    field("MemberId", String, since(0)).role(Role::MemberId),
     field("Members", Array(&Struct(RESPONSE_JOIN_GROUP_RESPONSE_MEMBER)), since(0)),
 ];
 
 #[rustfmt::skip]
 const RESPONSE_JOIN_GROUP_RESPONSE_MEMBER: &[Field] = &[
-    field("MemberId", String, since(0)),
+    field("MemberId", String, since(0)).role(Role::MemberId),
     field("GroupInstanceId", String, since(5)).nullable(since(5)),
     field("Metadata", Bytes, since(0)),
 ];

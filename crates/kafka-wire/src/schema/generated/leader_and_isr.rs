@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 7),
         flexible: since(4),
         fields: REQUEST,
-        roles: RoleSet::of(&[Role::TopicName, Role::TopicId, Role::Topics]),
+        roles: RoleSet::of(&[Role::TopicName, Role::TopicId, Role::PartitionIndex, Role::Topics]),
     },
     response: Message {
         name: "LeaderAndIsrResponse",
@@ -20,7 +20,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 7),
         flexible: since(4),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ErrorCode, Role::TopicName, Role::TopicId, Role::Topics]),
+        roles: RoleSet::of(&[Role::ErrorCode, Role::TopicName, Role::TopicId, Role::PartitionIndex, Role::Topics]),
     },
     refused: only(0, 7),
 };
@@ -40,7 +40,7 @@ const REQUEST: &[Field] = &[
 #[rustfmt::skip]
 const REQUEST_LEADER_AND_ISR_PARTITION_STATE: &[Field] = &[
     field("TopicName", String, only(0, 1)).role(Role::TopicName),
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("ControllerEpoch", Int32, since(0)),
     field("Leader", Int32, since(0)),
     field("LeaderEpoch", Int32, since(0)),
@@ -77,7 +77,7 @@ const RESPONSE: &[Field] = &[
 #[rustfmt::skip]
 const RESPONSE_LEADER_AND_ISR_PARTITION_ERROR: &[Field] = &[
     field("TopicName", String, only(0, 4)).role(Role::TopicName),
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("ErrorCode", Int16, since(0)).role(Role::ErrorCode),
 ];
 

@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 5),
         flexible: since(4),
         fields: REQUEST,
-        roles: RoleSet::of(&[]),
+        roles: RoleSet::of(&[Role::GroupId]),
     },
     response: Message {
         name: "LeaveGroupResponse",
@@ -27,7 +27,7 @@ pub(super) static API: Api = Api {
 
 #[rustfmt::skip]
 const REQUEST: &[Field] = &[
-    field("GroupId", String, since(0)),
+    field("GroupId", String, since(0)).role(Role::GroupId),
     field("MemberId", String, only(0, 2)),
     field("Members", Array(&Struct(REQUEST_MEMBER_IDENTITY)), since(3)),
 ];

@@ -20,7 +20,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 5),
         flexible: since(3),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode]),
+        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::GroupId, Role::Groups]),
     },
     refused: Versions::NONE,
 };
@@ -35,12 +35,12 @@ const REQUEST: &[Field] = &[
 const RESPONSE: &[Field] = &[
     field("ThrottleTimeMs", Int32, since(1)).role(Role::ThrottleTimeMs),
     field("ErrorCode", Int16, since(0)).role(Role::ErrorCode),
-    field("Groups", Array(&Struct(RESPONSE_LISTED_GROUP)), since(0)),
+    field("Groups", Array(&Struct(RESPONSE_LISTED_GROUP)), since(0)).role(Role::Groups),
 ];
 
 #[rustfmt::skip]
 const RESPONSE_LISTED_GROUP: &[Field] = &[
-    field("GroupId", String, since(0)),
+    field("GroupId", String, since(0)).role(Role::GroupId),
     field("ProtocolType", String, since(0)),
     field("GroupState", String, since(4)),
     field("GroupType", String, since(5)),

@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 11),
         flexible: since(6),
         fields: REQUEST,
-        roles: RoleSet::of(&[Role::TopicName, Role::Topics]),
+        roles: RoleSet::of(&[Role::TopicName, Role::PartitionIndex, Role::Topics]),
     },
     response: Message {
         name: "ListOffsetsResponse",
@@ -20,7 +20,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 11),
         flexible: since(6),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::Topics]),
+        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::PartitionIndex, Role::Topics]),
     },
     refused: only(0, 0),
 };
@@ -41,7 +41,7 @@ const REQUEST_LIST_OFFSETS_TOPIC: &[Field] = &[
 
 #[rustfmt::skip]
 const REQUEST_LIST_OFFSETS_PARTITION: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("CurrentLeaderEpoch", Int32, since(4)),
     field("Timestamp", Int64, since(0)),
     field("MaxNumOffsets", Int32, only(0, 0)),
@@ -61,7 +61,7 @@ const RESPONSE_LIST_OFFSETS_TOPIC_RESPONSE: &[Field] = &[
 
 #[rustfmt::skip]
 const RESPONSE_LIST_OFFSETS_PARTITION_RESPONSE: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("ErrorCode", Int16, since(0)).role(Role::ErrorCode),
     field("OldStyleOffsets", Array(&Int64), only(0, 0)),
     field("Timestamp", Int64, since(1)),

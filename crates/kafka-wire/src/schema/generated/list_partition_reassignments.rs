@@ -20,7 +20,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 0),
         flexible: since(0),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::Topics]),
+        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::PartitionIndex, Role::Topics]),
     },
     refused: Versions::NONE,
 };
@@ -53,7 +53,7 @@ const RESPONSE_ONGOING_TOPIC_REASSIGNMENT: &[Field] = &[
 
 #[rustfmt::skip]
 const RESPONSE_ONGOING_PARTITION_REASSIGNMENT: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("Replicas", Array(&Int32), since(0)),
     field("AddingReplicas", Array(&Int32), since(0)),
     field("RemovingReplicas", Array(&Int32), since(0)),

@@ -20,7 +20,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 13),
         flexible: since(9),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::TopicId, Role::Topics]),
+        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::TopicId, Role::PartitionIndex, Role::Topics]),
     },
     refused: Versions::NONE,
 };
@@ -71,7 +71,7 @@ const RESPONSE_METADATA_RESPONSE_TOPIC: &[Field] = &[
 #[rustfmt::skip]
 const RESPONSE_METADATA_RESPONSE_PARTITION: &[Field] = &[
     field("ErrorCode", Int16, since(0)).role(Role::ErrorCode),
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("LeaderId", Int32, since(0)),
     field("LeaderEpoch", Int32, since(7)),
     field("ReplicaNodes", Array(&Int32), since(0)),

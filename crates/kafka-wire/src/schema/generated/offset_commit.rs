@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 10),
         flexible: since(8),
         fields: REQUEST,
-        roles: RoleSet::of(&[Role::TopicName, Role::TopicId, Role::Topics]),
+        roles: RoleSet::of(&[Role::TopicName, Role::TopicId, Role::GroupId, Role::Generation, Role::PartitionIndex, Role::CommittedOffset, Role::Topics]),
     },
     response: Message {
         name: "OffsetCommitResponse",
@@ -20,15 +20,15 @@ pub(super) static API: Api = Api {
         versions: only(0, 10),
         flexible: since(8),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::TopicId, Role::Topics]),
+        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::TopicId, Role::PartitionIndex, Role::Topics]),
     },
     refused: only(0, 1),
 };
 
 #[rustfmt::skip]
 const REQUEST: &[Field] = &[
-    field("GroupId", String, since(0)),
-    field("GenerationIdOrMemberEpoch", Int32, since(1)),
+    field("GroupId", String, since(0)).role(Role::GroupId),
+    field("GenerationIdOrMemberEpoch", Int32, since(1)).role(Role::Generation),
     field("MemberId", String, since(1)),
     field("GroupInstanceId", String, since(7)).nullable(since(7)),
     field("RetentionTimeMs", Int64, only(2, 4)),
@@ -44,8 +44,8 @@ const REQUEST_OFFSET_COMMIT_REQUEST_TOPIC: &[Field] = &[
 
 #[rustfmt::skip]
 const REQUEST_OFFSET_COMMIT_REQUEST_PARTITION: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
-    field("CommittedOffset", Int64, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
+    field("CommittedOffset", Int64, since(0)).role(Role::CommittedOffset),
     field("CommitTimestamp", Int64, only(1, 1)),
     field("CommittedLeaderEpoch", Int32, since(6)),
     field("CommittedMetadata", String, since(0)).nullable(since(0)),
@@ -66,6 +66,6 @@ const RESPONSE_OFFSET_COMMIT_RESPONSE_TOPIC: &[Field] = &[
 
 #[rustfmt::skip]
 const RESPONSE_OFFSET_COMMIT_RESPONSE_PARTITION: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("ErrorCode", Int16, since(0)).role(Role::ErrorCode),
 ];

@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 0),
         flexible: Versions::NONE,
         fields: REQUEST,
-        roles: RoleSet::of(&[Role::TopicName, Role::Topics]),
+        roles: RoleSet::of(&[Role::TopicName, Role::GroupId, Role::PartitionIndex, Role::Topics]),
     },
     response: Message {
         name: "OffsetDeleteResponse",
@@ -20,14 +20,14 @@ pub(super) static API: Api = Api {
         versions: only(0, 0),
         flexible: Versions::NONE,
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::Topics]),
+        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::PartitionIndex, Role::Topics]),
     },
     refused: Versions::NONE,
 };
 
 #[rustfmt::skip]
 const REQUEST: &[Field] = &[
-    field("GroupId", String, since(0)),
+    field("GroupId", String, since(0)).role(Role::GroupId),
     field("Topics", Array(&Struct(REQUEST_OFFSET_DELETE_REQUEST_TOPIC)), since(0)).role(Role::Topics),
 ];
 
@@ -39,7 +39,7 @@ const REQUEST_OFFSET_DELETE_REQUEST_TOPIC: &[Field] = &[
 
 #[rustfmt::skip]
 const REQUEST_OFFSET_DELETE_REQUEST_PARTITION: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
 ];
 
 #[rustfmt::skip]
@@ -57,6 +57,6 @@ const RESPONSE_OFFSET_DELETE_RESPONSE_TOPIC: &[Field] = &[
 
 #[rustfmt::skip]
 const RESPONSE_OFFSET_DELETE_RESPONSE_PARTITION: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("ErrorCode", Int16, since(0)).role(Role::ErrorCode),
 ];

@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 10),
         flexible: since(6),
         fields: REQUEST,
-        roles: RoleSet::of(&[Role::TopicName, Role::TopicId, Role::Topics]),
+        roles: RoleSet::of(&[Role::TopicName, Role::TopicId, Role::GroupId, Role::Generation, Role::Topics, Role::Groups]),
     },
     response: Message {
         name: "OffsetFetchResponse",
@@ -20,16 +20,16 @@ pub(super) static API: Api = Api {
         versions: only(0, 10),
         flexible: since(6),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::TopicId, Role::Topics]),
+        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::TopicId, Role::GroupId, Role::PartitionIndex, Role::CommittedOffset, Role::Topics, Role::Groups]),
     },
     refused: only(0, 0),
 };
 
 #[rustfmt::skip]
 const REQUEST: &[Field] = &[
-    field("GroupId", String, only(0, 7)),
+    field("GroupId", String, only(0, 7)).role(Role::GroupId),
     field("Topics", Array(&Struct(REQUEST_OFFSET_FETCH_REQUEST_TOPIC)), only(0, 7)).role(Role::Topics).nullable(only(2, 7)),
-    field("Groups", Array(&Struct(REQUEST_OFFSET_FETCH_REQUEST_GROUP)), since(8)),
+    field("Groups", Array(&Struct(REQUEST_OFFSET_FETCH_REQUEST_GROUP)), since(8)).role(Role::Groups),
     field("RequireStable", Bool, since(7)),
 ];
 
@@ -41,9 +41,9 @@ const REQUEST_OFFSET_FETCH_REQUEST_TOPIC: &[Field] = &[
 
 #[rustfmt::skip]
 const REQUEST_OFFSET_FETCH_REQUEST_GROUP: &[Field] = &[
-    field("GroupId", String, since(8)),
+    field("GroupId", String, since(8)).role(Role::GroupId),
     field("MemberId", String, since(9)).nullable(since(9)),
-    field("MemberEpoch", Int32, since(9)),
+    field("MemberEpoch", Int32, since(9)).role(Role::Generation),
     field("Topics", Array(&Struct(REQUEST_OFFSET_FETCH_REQUEST_TOPICS)), since(8)).role(Role::Topics).nullable(since(8)),
 ];
 
@@ -59,7 +59,7 @@ const RESPONSE: &[Field] = &[
     field("ThrottleTimeMs", Int32, since(3)).role(Role::ThrottleTimeMs),
     field("Topics", Array(&Struct(RESPONSE_OFFSET_FETCH_RESPONSE_TOPIC)), only(0, 7)).role(Role::Topics),
     field("ErrorCode", Int16, only(2, 7)).role(Role::ErrorCode),
-    field("Groups", Array(&Struct(RESPONSE_OFFSET_FETCH_RESPONSE_GROUP)), since(8)),
+    field("Groups", Array(&Struct(RESPONSE_OFFSET_FETCH_RESPONSE_GROUP)), since(8)).role(Role::Groups),
 ];
 
 #[rustfmt::skip]
@@ -70,15 +70,15 @@ const RESPONSE_OFFSET_FETCH_RESPONSE_TOPIC: &[Field] = &[
 
 #[rustfmt::skip]
 const RESPONSE_OFFSET_FETCH_RESPONSE_GROUP: &[Field] = &[
-    field("GroupId", String, since(8)),
+    field("GroupId", String, since(8)).role(Role::GroupId),
     field("Topics", Array(&Struct(RESPONSE_OFFSET_FETCH_RESPONSE_TOPICS)), since(8)).role(Role::Topics),
     field("ErrorCode", Int16, since(8)).role(Role::ErrorCode),
 ];
 
 #[rustfmt::skip]
 const RESPONSE_OFFSET_FETCH_RESPONSE_PARTITION: &[Field] = &[
-    field("PartitionIndex", Int32, only(0, 7)),
-    field("CommittedOffset", Int64, only(0, 7)),
+    field("PartitionIndex", Int32, only(0, 7)).role(Role::PartitionIndex),
+    field("CommittedOffset", Int64, only(0, 7)).role(Role::CommittedOffset),
     field("CommittedLeaderEpoch", Int32, only(5, 7)),
     field("Metadata", String, only(0, 7)).nullable(only(0, 7)),
     field("ErrorCode", Int16, only(0, 7)).role(Role::ErrorCode),
@@ -93,8 +93,8 @@ const RESPONSE_OFFSET_FETCH_RESPONSE_TOPICS: &[Field] = &[
 
 #[rustfmt::skip]
 const RESPONSE_OFFSET_FETCH_RESPONSE_PARTITIONS: &[Field] = &[
-    field("PartitionIndex", Int32, since(8)),
-    field("CommittedOffset", Int64, since(8)),
+    field("PartitionIndex", Int32, since(8)).role(Role::PartitionIndex),
+    field("CommittedOffset", Int64, since(8)).role(Role::CommittedOffset),
     field("CommittedLeaderEpoch", Int32, since(8)),
     field("Metadata", String, since(8)).nullable(since(8)),
     field("ErrorCode", Int16, since(8)).role(Role::ErrorCode),

@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 0),
         flexible: since(0),
         fields: REQUEST,
-        roles: RoleSet::of(&[]),
+        roles: RoleSet::of(&[Role::CompressionType]),
     },
     response: Message {
         name: "PushTelemetryResponse",
@@ -30,7 +30,7 @@ const REQUEST: &[Field] = &[
     field("ClientInstanceId", Uuid, since(0)),
     field("SubscriptionId", Int32, since(0)),
     field("Terminating", Bool, since(0)),
-    field("CompressionType", Int8, since(0)),
+    field("CompressionType", Int8, since(0)).role(Role::CompressionType),
     field("Metrics", Bytes, since(0)),
 ];
 

@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 2),
         flexible: since(0),
         fields: REQUEST,
-        roles: RoleSet::of(&[Role::TopicId, Role::Topics]),
+        roles: RoleSet::of(&[Role::TopicId, Role::GroupId, Role::PartitionIndex, Role::Topics]),
     },
     response: Message {
         name: "ShareAcknowledgeResponse",
@@ -20,14 +20,14 @@ pub(super) static API: Api = Api {
         versions: only(0, 2),
         flexible: since(0),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicId, Role::Topics]),
+        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicId, Role::PartitionIndex, Role::Topics]),
     },
     refused: only(0, 0),
 };
 
 #[rustfmt::skip]
 const REQUEST: &[Field] = &[
-    field("GroupId", String, since(0)).nullable(since(0)),
+    field("GroupId", String, since(0)).role(Role::GroupId).nullable(since(0)),
     field("MemberId", String, since(0)).nullable(since(0)),
     field("ShareSessionEpoch", Int32, since(0)),
     field("IsRenewAck", Bool, since(2)),
@@ -42,7 +42,7 @@ const REQUEST_ACKNOWLEDGE_TOPIC: &[Field] = &[
 
 #[rustfmt::skip]
 const REQUEST_ACKNOWLEDGE_PARTITION: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("AcknowledgementBatches", Array(&Struct(REQUEST_ACKNOWLEDGEMENT_BATCH)), since(0)),
 ];
 
@@ -79,7 +79,7 @@ const RESPONSE_NODE_ENDPOINT: &[Field] = &[
 
 #[rustfmt::skip]
 const RESPONSE_PARTITION_DATA: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("ErrorCode", Int16, since(0)).role(Role::ErrorCode),
     field("ErrorMessage", String, since(0)).nullable(since(0)),
     field("CurrentLeader", Struct(RESPONSE_LEADER_ID_AND_EPOCH), since(0)),

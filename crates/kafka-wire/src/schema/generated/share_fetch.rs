@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 2),
         flexible: since(0),
         fields: REQUEST,
-        roles: RoleSet::of(&[Role::TopicId, Role::Topics]),
+        roles: RoleSet::of(&[Role::TopicId, Role::GroupId, Role::PartitionIndex, Role::Topics]),
     },
     response: Message {
         name: "ShareFetchResponse",
@@ -20,14 +20,14 @@ pub(super) static API: Api = Api {
         versions: only(0, 2),
         flexible: since(0),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicId, Role::Records, Role::Topics]),
+        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicId, Role::Records, Role::PartitionIndex, Role::Topics]),
     },
     refused: only(0, 0),
 };
 
 #[rustfmt::skip]
 const REQUEST: &[Field] = &[
-    field("GroupId", String, since(0)).nullable(since(0)),
+    field("GroupId", String, since(0)).role(Role::GroupId).nullable(since(0)),
     field("MemberId", String, since(0)).nullable(since(0)),
     field("ShareSessionEpoch", Int32, since(0)),
     field("MaxWaitMs", Int32, since(0)),
@@ -55,7 +55,7 @@ const REQUEST_FORGOTTEN_TOPIC: &[Field] = &[
 
 #[rustfmt::skip]
 const REQUEST_FETCH_PARTITION: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("PartitionMaxBytes", Int32, only(0, 0)),
     field("AcknowledgementBatches", Array(&Struct(REQUEST_ACKNOWLEDGEMENT_BATCH)), since(0)),
 ];
@@ -93,7 +93,7 @@ const RESPONSE_NODE_ENDPOINT: &[Field] = &[
 
 #[rustfmt::skip]
 const RESPONSE_PARTITION_DATA: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("ErrorCode", Int16, since(0)).role(Role::ErrorCode),
     field("ErrorMessage", String, since(0)).nullable(since(0)),
     field("AcknowledgeErrorCode", Int16, since(0)).role(Role::ErrorCode),

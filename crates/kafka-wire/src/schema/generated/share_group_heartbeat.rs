@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 1),
         flexible: since(0),
         fields: REQUEST,
-        roles: RoleSet::of(&[]),
+        roles: RoleSet::of(&[Role::GroupId, Role::Generation]),
     },
     response: Message {
         name: "ShareGroupHeartbeatResponse",
@@ -20,16 +20,16 @@ pub(super) static API: Api = Api {
         versions: only(0, 1),
         flexible: since(0),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicId, Role::Topics]),
+        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicId, Role::Generation, Role::Topics]),
     },
     refused: only(0, 0),
 };
 
 #[rustfmt::skip]
 const REQUEST: &[Field] = &[
-    field("GroupId", String, since(0)),
+    field("GroupId", String, since(0)).role(Role::GroupId),
     field("MemberId", String, since(0)),
-    field("MemberEpoch", Int32, since(0)),
+    field("MemberEpoch", Int32, since(0)).role(Role::Generation),
     field("RackId", String, since(0)).nullable(since(0)),
     field("SubscribedTopicNames", Array(&String), since(0)).nullable(since(0)),
 ];
@@ -40,7 +40,7 @@ const RESPONSE: &[Field] = &[
     field("ErrorCode", Int16, since(0)).role(Role::ErrorCode),
     field("ErrorMessage", String, since(0)).nullable(since(0)),
     field("MemberId", String, since(0)).nullable(since(0)),
-    field("MemberEpoch", Int32, since(0)),
+    field("MemberEpoch", Int32, since(0)).role(Role::Generation),
     field("HeartbeatIntervalMs", Int32, since(0)),
     field("Assignment", Struct(RESPONSE_ASSIGNMENT), since(0)).nullable(since(0)),
 ];

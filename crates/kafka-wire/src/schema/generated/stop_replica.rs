@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 4),
         flexible: since(2),
         fields: REQUEST,
-        roles: RoleSet::of(&[Role::TopicName, Role::Topics]),
+        roles: RoleSet::of(&[Role::TopicName, Role::PartitionIndex, Role::Topics]),
     },
     response: Message {
         name: "StopReplicaResponse",
@@ -20,7 +20,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 4),
         flexible: since(2),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ErrorCode, Role::TopicName, Role::Topics]),
+        roles: RoleSet::of(&[Role::ErrorCode, Role::TopicName, Role::PartitionIndex, Role::Topics]),
     },
     refused: only(0, 4),
 };
@@ -40,7 +40,7 @@ const REQUEST: &[Field] = &[
 #[rustfmt::skip]
 const REQUEST_STOP_REPLICA_PARTITION_V0: &[Field] = &[
     field("TopicName", String, only(0, 0)).role(Role::TopicName),
-    field("PartitionIndex", Int32, only(0, 0)),
+    field("PartitionIndex", Int32, only(0, 0)).role(Role::PartitionIndex),
 ];
 
 #[rustfmt::skip]
@@ -57,7 +57,7 @@ const REQUEST_STOP_REPLICA_TOPIC_STATE: &[Field] = &[
 
 #[rustfmt::skip]
 const REQUEST_STOP_REPLICA_PARTITION_STATE: &[Field] = &[
-    field("PartitionIndex", Int32, since(3)),
+    field("PartitionIndex", Int32, since(3)).role(Role::PartitionIndex),
     field("LeaderEpoch", Int32, since(3)),
     field("DeletePartition", Bool, since(3)),
 ];
@@ -71,6 +71,6 @@ const RESPONSE: &[Field] = &[
 #[rustfmt::skip]
 const RESPONSE_STOP_REPLICA_PARTITION_ERROR: &[Field] = &[
     field("TopicName", String, since(0)).role(Role::TopicName),
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("ErrorCode", Int16, since(0)).role(Role::ErrorCode),
 ];

@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 0),
         flexible: since(0),
         fields: REQUEST,
-        roles: RoleSet::of(&[Role::TopicName, Role::Topics]),
+        roles: RoleSet::of(&[Role::TopicName, Role::GroupId, Role::Generation, Role::Topics]),
     },
     response: Message {
         name: "StreamsGroupHeartbeatResponse",
@@ -20,16 +20,16 @@ pub(super) static API: Api = Api {
         versions: only(0, 0),
         flexible: since(0),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::Topics]),
+        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::Generation, Role::Topics]),
     },
     refused: Versions::NONE,
 };
 
 #[rustfmt::skip]
 const REQUEST: &[Field] = &[
-    field("GroupId", String, since(0)),
+    field("GroupId", String, since(0)).role(Role::GroupId),
     field("MemberId", String, since(0)),
-    field("MemberEpoch", Int32, since(0)),
+    field("MemberEpoch", Int32, since(0)).role(Role::Generation),
     field("EndpointInformationEpoch", Int32, since(0)),
     field("InstanceId", String, since(0)).nullable(since(0)),
     field("RackId", String, since(0)).nullable(since(0)),
@@ -109,7 +109,7 @@ const RESPONSE: &[Field] = &[
     field("ErrorCode", Int16, since(0)).role(Role::ErrorCode),
     field("ErrorMessage", String, since(0)).nullable(since(0)),
     field("MemberId", String, since(0)),
-    field("MemberEpoch", Int32, since(0)),
+    field("MemberEpoch", Int32, since(0)).role(Role::Generation),
     field("HeartbeatIntervalMs", Int32, since(0)),
     field("AcceptableRecoveryLag", Int32, since(0)),
     field("TaskOffsetIntervalMs", Int32, since(0)),

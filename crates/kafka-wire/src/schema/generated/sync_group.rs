@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 5),
         flexible: since(4),
         fields: REQUEST,
-        roles: RoleSet::of(&[]),
+        roles: RoleSet::of(&[Role::GroupId, Role::Generation]),
     },
     response: Message {
         name: "SyncGroupResponse",
@@ -27,8 +27,8 @@ pub(super) static API: Api = Api {
 
 #[rustfmt::skip]
 const REQUEST: &[Field] = &[
-    field("GroupId", String, since(0)),
-    field("GenerationId", Int32, since(0)),
+    field("GroupId", String, since(0)).role(Role::GroupId),
+    field("GenerationId", Int32, since(0)).role(Role::Generation),
     field("MemberId", String, since(0)),
     field("GroupInstanceId", String, since(3)).nullable(since(3)),
     field("ProtocolType", String, since(5)).nullable(since(5)),

@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 5),
         flexible: since(3),
         fields: REQUEST,
-        roles: RoleSet::of(&[Role::TopicName, Role::Topics]),
+        roles: RoleSet::of(&[Role::TopicName, Role::GroupId, Role::Generation, Role::PartitionIndex, Role::CommittedOffset, Role::Topics]),
     },
     response: Message {
         name: "TxnOffsetCommitResponse",
@@ -20,7 +20,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 5),
         flexible: since(3),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::Topics]),
+        roles: RoleSet::of(&[Role::ThrottleTimeMs, Role::ErrorCode, Role::TopicName, Role::PartitionIndex, Role::Topics]),
     },
     refused: Versions::NONE,
 };
@@ -28,10 +28,10 @@ pub(super) static API: Api = Api {
 #[rustfmt::skip]
 const REQUEST: &[Field] = &[
     field("TransactionalId", String, since(0)),
-    field("GroupId", String, since(0)),
+    field("GroupId", String, since(0)).role(Role::GroupId),
     field("ProducerId", Int64, since(0)),
     field("ProducerEpoch", Int16, since(0)),
-    field("GenerationId", Int32, since(3)),
+    field("GenerationId", Int32, since(3)).role(Role::Generation),
     field("MemberId", String, since(3)),
     field("GroupInstanceId", String, since(3)).nullable(since(3)),
     field("Topics", Array(&Struct(REQUEST_TXN_OFFSET_COMMIT_REQUEST_TOPIC)), since(0)).role(Role::Topics),
@@ -45,8 +45,8 @@ const REQUEST_TXN_OFFSET_COMMIT_REQUEST_TOPIC: &[Field] = &[
 
 #[rustfmt::skip]
 const REQUEST_TXN_OFFSET_COMMIT_REQUEST_PARTITION: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
-    field("CommittedOffset", Int64, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
+    field("CommittedOffset", Int64, since(0)).role(Role::CommittedOffset),
     field("CommittedLeaderEpoch", Int32, since(2)),
     field("CommittedMetadata", String, since(0)).nullable(since(0)),
 ];
@@ -65,6 +65,6 @@ const RESPONSE_TXN_OFFSET_COMMIT_RESPONSE_TOPIC: &[Field] = &[
 
 #[rustfmt::skip]
 const RESPONSE_TXN_OFFSET_COMMIT_RESPONSE_PARTITION: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("ErrorCode", Int16, since(0)).role(Role::ErrorCode),
 ];

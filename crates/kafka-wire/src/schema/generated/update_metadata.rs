@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 8),
         flexible: since(6),
         fields: REQUEST,
-        roles: RoleSet::of(&[Role::TopicName, Role::TopicId, Role::Topics]),
+        roles: RoleSet::of(&[Role::TopicName, Role::TopicId, Role::PartitionIndex, Role::Topics]),
     },
     response: Message {
         name: "UpdateMetadataResponse",
@@ -40,7 +40,7 @@ const REQUEST: &[Field] = &[
 #[rustfmt::skip]
 const REQUEST_UPDATE_METADATA_PARTITION_STATE: &[Field] = &[
     field("TopicName", String, only(0, 4)).role(Role::TopicName),
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("ControllerEpoch", Int32, since(0)),
     field("Leader", Int32, since(0)),
     field("LeaderEpoch", Int32, since(0)),

@@ -12,7 +12,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 2),
         flexible: since(0),
         fields: REQUEST,
-        roles: RoleSet::of(&[Role::TopicName, Role::Topics]),
+        roles: RoleSet::of(&[Role::TopicName, Role::PartitionIndex, Role::Topics]),
     },
     response: Message {
         name: "VoteResponse",
@@ -20,7 +20,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 2),
         flexible: since(0),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ErrorCode, Role::TopicName, Role::Topics]),
+        roles: RoleSet::of(&[Role::ErrorCode, Role::TopicName, Role::PartitionIndex, Role::Topics]),
     },
     refused: Versions::NONE,
 };
@@ -40,7 +40,7 @@ const REQUEST_TOPIC_DATA: &[Field] = &[
 
 #[rustfmt::skip]
 const REQUEST_PARTITION_DATA: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("ReplicaEpoch", Int32, since(0)),
     field("ReplicaId", Int32, since(0)),
     field("ReplicaDirectoryId", Uuid, since(1)),
@@ -72,7 +72,7 @@ const RESPONSE_NODE_ENDPOINT: &[Field] = &[
 
 #[rustfmt::skip]
 const RESPONSE_PARTITION_DATA: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("ErrorCode", Int16, since(0)).role(Role::ErrorCode),
     field("LeaderId", Int32, since(0)),
     field("LeaderEpoch", Int32, since(0)),

@@ -20,7 +20,7 @@ pub(super) static API: Api = Api {
         versions: only(0, 2),
         flexible: since(1),
         fields: RESPONSE,
-        roles: RoleSet::of(&[Role::ErrorCode, Role::TopicName, Role::Topics]),
+        roles: RoleSet::of(&[Role::ErrorCode, Role::TopicName, Role::PartitionIndex, Role::Topics]),
     },
     refused: only(0, 0),
 };
@@ -65,6 +65,6 @@ const RESPONSE_WRITABLE_TXN_MARKER_TOPIC_RESULT: &[Field] = &[
 
 #[rustfmt::skip]
 const RESPONSE_WRITABLE_TXN_MARKER_PARTITION_RESULT: &[Field] = &[
-    field("PartitionIndex", Int32, since(0)),
+    field("PartitionIndex", Int32, since(0)).role(Role::PartitionIndex),
     field("ErrorCode", Int16, since(0)).role(Role::ErrorCode),
 ];
