@@ -25,15 +25,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="lab.py", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("setup", help="install the pinned parts; resumable, offline once done")
-    command.add_argument("part", nargs="*", help="parts or groups (demo, bench, schemas, e2e, rust, fuzz, all)")
+    command.add_argument("part", nargs="*", help="parts or groups (demo, bench, schemas, e2e, monitoring, rust, fuzz, all)")
     command.add_argument("--with", dest="extra", action="append", default=[], metavar="GROUP",
                          help="install this group too, for example --with fuzz")
     commands.add_parser("doctor", help="say what is there and what is missing")
     command = commands.add_parser("env", help="print where the parts are, as shell assignments")
     command.add_argument("--json", action="store_true", help="print them as JSON")
-    command = commands.add_parser("test-e2e", help="run the end-to-end tests; further arguments go to pytest",
-                                  prefix_chars="\0")
-    command.add_argument("pytest", nargs=argparse.REMAINDER)
+    for name, about in (("test-e2e", "run the end-to-end tests"), ("test-monitoring", "run the tests of rules and alerts")):
+        command = commands.add_parser(name, help=f"{about}; further arguments go to pytest", prefix_chars="\0")
+        command.add_argument("pytest", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()
     try:
         return _COMMANDS[arguments.command](arguments)
@@ -60,11 +60,14 @@ def _env(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _test_e2e(arguments: argparse.Namespace) -> int:
-    setup(["e2e"], quiet=True)
-    command = [str(paths.PYTHON), "-m", "pytest", "-c", "tests/e2e/pytest.ini", *arguments.pytest]
-    if not any(argument.startswith("tests/e2e/") or ".py" in argument for argument in arguments.pytest):
-        command.append("tests/e2e")
+def _test(arguments: argparse.Namespace) -> int:
+    """`test-e2e` runs tests/e2e with the parts of the group e2e, and the others likewise."""
+    group = arguments.command.removeprefix("test-")
+    setup([group], quiet=True)
+    folder = f"tests/{group}"
+    command = [str(paths.PYTHON), "-m", "pytest", "-c", f"{folder}/pytest.ini", *arguments.pytest]
+    if not any(argument.startswith(f"{folder}/") or ".py" in argument for argument in arguments.pytest):
+        command.append(folder)
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     child = subprocess.Popen(command, cwd=paths.REPOSITORY, env=environment)
     while True:
@@ -74,7 +77,7 @@ def _test_e2e(arguments: argparse.Namespace) -> int:
             continue  # pytest got the same signal and is cleaning up
 
 
-_COMMANDS = {"setup": _setup, "doctor": _doctor, "env": _env, "test-e2e": _test_e2e}
+_COMMANDS = {"setup": _setup, "doctor": _doctor, "env": _env, "test-e2e": _test, "test-monitoring": _test}
 
 if __name__ == "__main__":
     sys.exit(main())

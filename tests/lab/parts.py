@@ -54,6 +54,7 @@ def all_parts() -> list[Part]:
         _python(),
         _npm(),
         _kcat(),
+        _prometheus(),
         _kafka(previous),
         _messages(previous),
         _cargo("wasm-bindgen-cli", "wasm-bindgen-test-runner"),
@@ -73,6 +74,7 @@ def groups() -> dict[str, list[str]]:
         "bench": demo,
         "schemas": schemas,
         "e2e": [*demo, "npm", "kcat", f"kafka-{previous}"],
+        "monitoring": ["python", "prometheus"],
         "rust": ["wasm-bindgen-cli", "cargo-deny"],
         "fuzz": ["cargo-fuzz", "nightly"],
         "default": [part.name for part in all_parts() if part.name not in ("cargo-fuzz", "nightly")],
@@ -154,6 +156,20 @@ def _kcat() -> Part:
                 "macOS `brew install kcat`"]
 
     return Part("kcat", "kcat on PATH", "kcat", lambda: not needs(), lambda: None, needs)
+
+
+def _prometheus() -> Part:
+    least = PINS["debian"]["prometheus"]
+
+    def needs() -> list[str]:
+        remedy = "Debian/Ubuntu `apt-get install --no-install-recommends prometheus` (it starts a service on port " \
+            "9090, which tests do not need: `systemctl disable --now prometheus`), macOS `brew install prometheus`"
+        version = r"version (\d+\.\d+\.\d+)"
+        found = [_tool(name, [name, "--version"], version, least, remedy) for name in ("prometheus", "promtool")]
+        return next((lines for lines in found if lines), [])
+
+    return Part("prometheus", f"Prometheus {least} or newer, with promtool, on PATH", least, lambda: not needs(),
+                lambda: None, needs)
 
 
 def _cargo(crate: str, program: str) -> Part:
