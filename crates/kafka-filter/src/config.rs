@@ -7,21 +7,34 @@
 
 mod json;
 mod keys;
+mod pattern;
+mod rewrite;
 
 use core::fmt;
 
 use json::Json;
 pub use keys::{KEYS, Key, Shape};
+pub use pattern::{PATTERN_SIZE_MAX, PATTERNS_MAX, Pattern, PatternSet, VALUE_SIZE_MAX};
+pub use rewrite::Rewrites;
 
 use crate::metrics::catalog::Reporter;
+use crate::metrics::groups::MetricGroups;
 
 /// A checked configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Where the `reporter` label comes from.
     pub reporter: ReporterSetting,
+    /// Whether facts of a connection are told to the access log.
+    pub access_log: bool,
+    /// Which metrics are on, beside those that always are.
+    pub metrics: MetricGroups,
     /// How many values labels may take.
     pub labels: LabelCaps,
+    /// Which values labels may take.
+    pub patterns: LabelPatterns,
+    /// What becomes of client ids before all else.
+    pub rewrites: Rewrites,
     /// Bounds of memory and work.
     pub limits: Limits,
 }
@@ -47,6 +60,27 @@ pub struct LabelCaps {
     pub api_version: u32,
     /// Error codes without a name.
     pub error: u32,
+    /// Client ids.
+    pub client_id: u32,
+    /// Groups: classic, consumer, share and streams.
+    pub group: u32,
+    /// Names of client software.
+    pub software: u32,
+    /// Versions of client software.
+    pub software_version: u32,
+}
+
+/// The values of each label that are wanted; others read `__other__`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LabelPatterns {
+    /// Topics.
+    pub topic: PatternSet,
+    /// Client ids, as [`Rewrites`] left them.
+    pub client_id: PatternSet,
+    /// Groups.
+    pub group: PatternSet,
+    /// Names of client software.
+    pub software: PatternSet,
 }
 
 /// Bounds of memory and work.
@@ -58,6 +92,12 @@ pub struct Limits {
     pub walk_size_bytes: u32,
     /// Topic ids whose names are remembered.
     pub topic_ids_max: u32,
+    /// Series of one metric that carry a client id, a group or a software name.
+    pub combinations_max: u32,
+    /// Partitions whose lag is followed.
+    pub lag_partitions_max: u32,
+    /// Seconds after which the lag of a partition that nobody asks for is dropped.
+    pub lag_stale_seconds: u32,
 }
 
 impl Config {
@@ -120,7 +160,11 @@ impl Default for Config {
     fn default() -> Self {
         let mut config = Self {
             reporter: ReporterSetting::default(),
+            access_log: false,
+            metrics: MetricGroups::NONE,
             labels: LabelCaps::default(),
+            patterns: LabelPatterns::default(),
+            rewrites: Rewrites::default(),
             limits: Limits::default(),
         };
         for key in KEYS {

@@ -3,6 +3,7 @@
 
 pub mod cardinality;
 pub mod catalog;
+pub mod groups;
 pub mod name;
 pub mod recorder;
 pub mod series;

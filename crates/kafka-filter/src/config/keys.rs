@@ -1,8 +1,13 @@
 //! The configuration keys as one list: path, default, range, meaning, and the field each one sets.
 
+mod list;
+
 use super::json::{Json, Number};
+use super::pattern::{PATTERNS_MAX, Pattern};
+use super::rewrite::{Replacement, Rewrites, Rule};
 use super::{Config, ConfigError, ReporterSetting, shown};
 use crate::metrics::catalog::Reporter;
+pub use list::KEYS;
 
 /// One key of the configuration.
 #[derive(Clone, Copy, Debug)]
@@ -29,98 +34,23 @@ pub enum Shape {
         /// Puts the number where it belongs.
         set: fn(&mut Config, u32),
     },
+    /// True or false.
+    Switch {
+        /// Taken where the key is left out.
+        default: bool,
+        /// Puts the choice where it belongs.
+        set: fn(&mut Config, bool),
+    },
+    /// A list of regular expressions, none where the key is left out.
+    Patterns {
+        /// Puts the list where it belongs.
+        set: fn(&mut Config, Vec<Pattern>),
+    },
+    /// The rules that rewrite client ids, none where the key is left out.
+    Rewrites,
     /// One of the words that choose a reporter.
     Reporter,
 }
-
-/// Every key.
-pub const KEYS: &[Key] = &[
-    Key {
-        path: "reporter",
-        shape: Shape::Reporter,
-        help: "The value of the `reporter` label. `auto` takes it from the listener's `traffic_direction`: \
-               `OUTBOUND` is `source`, `INBOUND` is `destination`, none is `proxy`.",
-    },
-    Key {
-        path: "labels.topic.values_max",
-        shape: Shape::Number {
-            default: 200,
-            min: 0,
-            max: 100_000,
-            set: |config, value| config.labels.topic = value,
-        },
-        help: "Topics that become values of the label `topic`; the rest is counted under `__other__`. Each \
-               costs some 20 series when it is written, read and refused.",
-    },
-    Key {
-        path: "labels.request.values_max",
-        shape: Shape::Number {
-            default: 16,
-            min: 0,
-            max: 1_000,
-            set: |config, value| config.labels.request = value,
-        },
-        help: "Unknown API keys that become values of the label `request` (`api_key_113`). Known APIs are \
-               always named and do not count.",
-    },
-    Key {
-        path: "labels.api_version.values_max",
-        shape: Shape::Number {
-            default: 32,
-            min: 0,
-            max: 1_000,
-            set: |config, value| config.labels.api_version = value,
-        },
-        help: "Unknown versions that become values of the label `api_version`. Versions that the filter \
-               knows always do and do not count.",
-    },
-    Key {
-        path: "labels.error.values_max",
-        shape: Shape::Number {
-            default: 32,
-            min: 0,
-            max: 1_000,
-            set: |config, value| config.labels.error = value,
-        },
-        help: "Unknown error codes that become values of the label `error` (`error_code_250`). Known codes \
-               are always named and do not count.",
-    },
-    Key {
-        path: "limits.in_flight_max",
-        shape: Shape::Number {
-            default: 1_024,
-            min: 1,
-            max: 65_536,
-            set: |config, value| config.limits.in_flight_max = value,
-        },
-        help: "Unanswered requests remembered for one connection, at most 64 bytes each. A request beyond it \
-               is counted in `in_flight_evicted_total`, and its response is not matched. Clients rarely have \
-               more than 5.",
-    },
-    Key {
-        path: "limits.walk_size_bytes",
-        shape: Shape::Number {
-            default: 8 * 1024 * 1024,
-            min: 64 * 1024,
-            max: 1024 * 1024 * 1024,
-            set: |config, value| config.limits.walk_size_bytes = value,
-        },
-        help: "Bytes of one message that are looked into. The rest is skipped and the message counted in \
-               `undecoded_messages_total` as `over_limit`. Record payloads are always skipped and do not \
-               count.",
-    },
-    Key {
-        path: "limits.topic_ids_max",
-        shape: Shape::Number {
-            default: 16_384,
-            min: 1,
-            max: 1_048_576,
-            set: |config, value| config.limits.topic_ids_max = value,
-        },
-        help: "Topic ids whose names are remembered; newer Produce and Fetch requests carry ids only. \
-               Beyond it what is counted for a topic reads `__unresolved__`.",
-    },
-];
 
 /// The words of [`Shape::Reporter`], the default first.
 const REPORTER_WORDS: &[(&str, ReporterSetting)] = &[
@@ -169,6 +99,11 @@ impl Key {
     pub fn accepts(&self) -> String {
         match self.shape {
             Shape::Number { min, max, .. } => format!("{min} to {max}"),
+            Shape::Switch { .. } => "true or false".to_owned(),
+            Shape::Patterns { .. } => {
+                format!("an array of up to {PATTERNS_MAX} regular expressions")
+            }
+            Shape::Rewrites => format!("an array of up to {PATTERNS_MAX} rules {RULE_EXAMPLE}"),
             Shape::Reporter => {
                 let words: Vec<&str> = REPORTER_WORDS.iter().map(|(word, _)| *word).collect();
                 quoted(&words)
@@ -181,6 +116,8 @@ impl Key {
     pub fn default_text(&self) -> String {
         match self.shape {
             Shape::Number { default, .. } => default.to_string(),
+            Shape::Switch { default, .. } => default.to_string(),
+            Shape::Patterns { .. } | Shape::Rewrites => "[]".to_owned(),
             Shape::Reporter => {
                 REPORTER_WORDS.first().map_or_else(String::new, |(word, _)| quoted(&[*word]))
             }
@@ -191,6 +128,9 @@ impl Key {
     pub(super) fn set_default(&self, config: &mut Config) {
         match self.shape {
             Shape::Number { default, set, .. } => set(config, default),
+            Shape::Switch { default, set } => set(config, default),
+            Shape::Patterns { set } => set(config, Vec::new()),
+            Shape::Rewrites => config.rewrites = Rewrites::default(),
             Shape::Reporter => config.reporter = ReporterSetting::default(),
         }
     }
@@ -200,7 +140,13 @@ impl Key {
         match (self.shape, value) {
             (Shape::Number { min, max, set, .. }, Json::Number(number)) => {
                 set(config, self.checked(number, min, max)?);
-                Ok(())
+            }
+            (Shape::Switch { set, .. }, &Json::Bool(is_on)) => set(config, is_on),
+            (Shape::Patterns { set }, Json::Array(values)) => {
+                set(config, self.items(values, pattern)?);
+            }
+            (Shape::Rewrites, Json::Array(values)) => {
+                config.rewrites = Rewrites::new(self.items(values, rule)?);
             }
             (Shape::Reporter, Json::String(word)) => {
                 let Some((_, setting)) = REPORTER_WORDS.iter().find(|(known, _)| known == word)
@@ -208,15 +154,12 @@ impl Key {
                     return Err(self.refused(format!("\"{}\" is not known", shown(word))));
                 };
                 config.reporter = *setting;
-                Ok(())
             }
-            (Shape::Number { .. }, other) => {
-                Err(self.refused(format!("{} stands where a number belongs", other.kind())))
-            }
-            (Shape::Reporter, other) => {
-                Err(self.refused(format!("{} stands where a string belongs", other.kind())))
+            (shape, other) => {
+                return Err(self.refused(misplaced(other, shape.kind())));
             }
         }
+        Ok(())
     }
 
     fn checked(&self, number: &Number, min: u32, max: u32) -> Result<u32, ConfigError> {
@@ -229,12 +172,92 @@ impl Key {
         }
     }
 
+    /// Reads each value of an array, which has the path of this key and its place.
+    fn items<T>(
+        &self,
+        values: &[Json],
+        read: fn(&str, &Json) -> Result<T, ConfigError>,
+    ) -> Result<Vec<T>, ConfigError> {
+        if values.len() > PATTERNS_MAX {
+            let problem = format!("{} are more than {PATTERNS_MAX}", values.len());
+            return Err(self.refused(problem));
+        }
+        let item = |(place, value)| read(&format!("{}[{place}]", self.path), value);
+        values.iter().enumerate().map(item).collect()
+    }
+
     fn refused(&self, problem: String) -> ConfigError {
         let what = match self.shape {
-            Shape::Number { .. } => "a whole number from",
-            Shape::Reporter => "one of",
+            Shape::Number { .. } => "a whole number from ",
+            Shape::Reporter => "one of ",
+            Shape::Switch { .. } | Shape::Patterns { .. } | Shape::Rewrites => "",
         };
-        let remedy = format!("write {what} {} (default {})", self.accepts(), self.default_text());
+        let remedy = format!("write {what}{} (default {})", self.accepts(), self.default_text());
         ConfigError::new(self.path, problem, remedy)
     }
 }
+
+impl Shape {
+    /// The JSON type it takes, with its article.
+    const fn kind(self) -> &'static str {
+        match self {
+            Self::Number { .. } => "a number",
+            Self::Switch { .. } => "a boolean",
+            Self::Patterns { .. } | Self::Rewrites => "an array",
+            Self::Reporter => "a string",
+        }
+    }
+}
+
+fn pattern(path: &str, value: &Json) -> Result<Pattern, ConfigError> {
+    let source = text(path, value, PATTERN_REMEDY)?;
+    Pattern::new(source).map_err(|problem| ConfigError::new(path, problem, PATTERN_REMEDY))
+}
+
+/// An object of `match` and `replace`, both of them and nothing else.
+fn rule(path: &str, value: &Json) -> Result<Rule, ConfigError> {
+    let refused = |problem| ConfigError::new(path, problem, format!("write {RULE_EXAMPLE}"));
+    let Json::Object(members) = value else {
+        return Err(refused(misplaced(value, "an object")));
+    };
+    if let Some((name, _)) = members.iter().find(|(name, _)| !RULE_KEYS.contains(&name.as_str())) {
+        let remedy = format!("remove it; the keys here are {}", quoted(RULE_KEYS));
+        return Err(ConfigError::new(
+            &format!("{path}.{}", shown(name)),
+            "no such key".to_owned(),
+            remedy,
+        ));
+    }
+    let member = |name: &str| {
+        let found = members.iter().find(|(known, _)| known == name);
+        let (_, value) = found.ok_or_else(|| refused(format!("\"{name}\" is missing")))?;
+        Ok((format!("{path}.{name}"), value))
+    };
+    let ((match_path, matched), (replace_path, replace)) = (member("match")?, member("replace")?);
+    let pattern = pattern(&match_path, matched)?;
+    let source = text(&replace_path, replace, REPLACE_REMEDY)?;
+    let replacement = Replacement::new(source, &pattern)
+        .map_err(|problem| ConfigError::new(&replace_path, problem, REPLACE_REMEDY))?;
+    Ok(Rule::new(pattern, replacement))
+}
+
+fn text<'a>(path: &str, value: &'a Json, remedy: &str) -> Result<&'a str, ConfigError> {
+    match value {
+        Json::String(text) => Ok(text),
+        other => Err(ConfigError::new(path, misplaced(other, "a string"), remedy)),
+    }
+}
+
+fn misplaced(value: &Json, belongs: &str) -> String {
+    format!("{} stands where {belongs} belongs", value.kind())
+}
+
+const RULE_KEYS: &[&str] = &["match", "replace"];
+
+const RULE_EXAMPLE: &str = r#"{"match": "consumer-(.+)-[0-9]+", "replace": "$1"}"#;
+
+const PATTERN_REMEDY: &str =
+    "write a regular expression that matches the whole value, such as \"orders-.*\"";
+
+const REPLACE_REMEDY: &str = "write a text in which $1, ${1} or ${name} stands for a group of `match`, and \
+                              $$ for a dollar sign";
