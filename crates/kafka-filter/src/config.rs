@@ -227,13 +227,13 @@ fn shown(text: &str) -> String {
     out
 }
 
-/// Far more than every key needs; it bounds what reading can cost.
+/// More than every key needs, short of hundreds of the longest patterns; it bounds what reading can cost.
 const TEXT_SIZE_MAX: usize = 64 * 1024;
 
 const SHOWN_CHARS_MAX: usize = 80;
 
-const TOP_REMEDY: &str = "write a JSON object such as {\"labels\": {\"topic\": {\"values_max\": 500}}}, or leave \
-                          the configuration out for the defaults";
+const TOP_REMEDY: &str = "write a JSON object such as {\"labels\": {\"topic\": {\"values_max\": 500}}}, or \
+                          leave the configuration out for the defaults";
 
 #[cfg(test)]
 mod tests;

@@ -103,7 +103,7 @@ impl Key {
             Shape::Patterns { .. } => {
                 format!("an array of up to {PATTERNS_MAX} regular expressions")
             }
-            Shape::Rewrites => format!("an array of up to {PATTERNS_MAX} rules {RULE_EXAMPLE}"),
+            Shape::Rewrites => format!("an array of up to {PATTERNS_MAX} rules"),
             Shape::Reporter => {
                 let words: Vec<&str> = REPORTER_WORDS.iter().map(|(word, _)| *word).collect();
                 quoted(&words)
@@ -187,12 +187,14 @@ impl Key {
     }
 
     fn refused(&self, problem: String) -> ConfigError {
-        let what = match self.shape {
-            Shape::Number { .. } => "a whole number from ",
-            Shape::Reporter => "one of ",
-            Shape::Switch { .. } | Shape::Patterns { .. } | Shape::Rewrites => "",
+        let (what, example) = match self.shape {
+            Shape::Number { .. } => ("a whole number from ", String::new()),
+            Shape::Reporter => ("one of ", String::new()),
+            Shape::Rewrites => ("", format!(" such as {RULE_EXAMPLE}")),
+            Shape::Switch { .. } | Shape::Patterns { .. } => ("", String::new()),
         };
-        let remedy = format!("write {what}{} (default {})", self.accepts(), self.default_text());
+        let (accepts, default) = (self.accepts(), self.default_text());
+        let remedy = format!("write {what}{accepts}{example} (default {default})");
         ConfigError::new(self.path, problem, remedy)
     }
 }
@@ -261,3 +263,6 @@ const PATTERN_REMEDY: &str =
 
 const REPLACE_REMEDY: &str = "write a text in which $1, ${1} or ${name} stands for a group of `match`, and \
                               $$ for a dollar sign";
+
+#[cfg(test)]
+mod tests;

@@ -40,8 +40,10 @@ impl Pattern {
                 GROUPS_MAX - 1
             ));
         }
-        // A comment of `(?x)` at the end would swallow what follows: that is refused here.
-        let regex = compile(&format!(r"\A(?:{source})\z")).map_err(reason)?;
+        // What a comment of `(?x)` at the end swallows is missed, so that is refused here.
+        let regex = compile(&format!(r"\A(?:{source})\z")).map_err(|error| {
+            format!("\"{}\" does not work inside a group: {error}", super::shown(source))
+        })?;
         Ok(Self { source: source.to_owned(), regex })
     }
 
