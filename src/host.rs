@@ -7,7 +7,7 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use kafka_filter::metrics::catalog::Kind;
-use kafka_filter::{Expect, Host, Source};
+use kafka_filter::{Clock, Expect, Fact, Host, Source};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 /// Envoy, as the worker sees it.
@@ -65,6 +65,12 @@ impl Host for EnvoyHost {
             proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas)
         };
         status == OK
+    }
+
+    fn note(&mut self, fact: Fact, text: &str) {
+        let key = fact.key();
+        // SAFETY: the host reads `key` and `text` during the call.
+        let _ = unsafe { proxy_set_property(key.as_ptr(), key.len(), text.as_ptr(), text.len()) };
     }
 }
 
@@ -130,10 +136,28 @@ pub(crate) fn set_tick_period(period: Duration) {
 
 /// A clock that never goes back, in nanoseconds; Envoy's steady clock. 0 when the host fails.
 pub(crate) fn monotonic_ns() -> u64 {
+    time_ns(CLOCK_MONOTONIC)
+}
+
+/// Both clocks.
+pub(crate) fn clock() -> Clock {
+    let unix_ms = i64::try_from(time_ns(CLOCK_REALTIME) / NS_PER_MS).unwrap_or(0);
+    Clock { monotonic_ns: monotonic_ns(), unix_ms }
+}
+
+fn time_ns(clock: u32) -> u64 {
     let mut time = 0;
     // SAFETY: the host writes `time` during the call.
-    let status = unsafe { clock_time_get(CLOCK_MONOTONIC, 1, &mut time) };
+    let status = unsafe { clock_time_get(clock, 1, &mut time) };
     if status == 0 { time } else { 0 }
+}
+
+/// Whether the host gives random bytes. The standard library's hash maps begin with some, and panic
+/// without.
+pub(crate) fn gives_random_bytes() -> bool {
+    let mut byte = 0;
+    // SAFETY: the host writes `byte` during the call.
+    unsafe { random_get(&mut byte, 1) == 0 }
 }
 
 /// Sends log records and panic messages to Envoy's log.
@@ -199,7 +223,9 @@ const OK: u32 = 0;
 const DOWNSTREAM_DATA: u32 = 2;
 const UPSTREAM_DATA: u32 = 3;
 const PLUGIN_CONFIGURATION: u32 = 7;
+const CLOCK_REALTIME: u32 = 0;
 const CLOCK_MONOTONIC: u32 = 1;
+const NS_PER_MS: u64 = 1_000_000;
 const CRITICAL: u32 = 5;
 
 #[link(wasm_import_module = "env")]
@@ -218,6 +244,12 @@ unsafe extern "C" {
         path_size: usize,
         data: *mut *mut u8,
         size: *mut usize,
+    ) -> u32;
+    fn proxy_set_property(
+        path: *const u8,
+        path_size: usize,
+        value: *const u8,
+        value_size: usize,
     ) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, amount: i64) -> u32;
@@ -241,4 +273,5 @@ unsafe extern "C" {
 #[link(wasm_import_module = "wasi_snapshot_preview1")]
 unsafe extern "C" {
     fn clock_time_get(clock: u32, precision: u64, time: *mut u64) -> u32;
+    fn random_get(bytes: *mut u8, size: usize) -> u32;
 }

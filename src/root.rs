@@ -40,7 +40,7 @@ impl RootContext for Root {
     /// False refuses the configuration: Envoy keeps the listener that it has, or does not start.
     fn on_configure(&mut self, size: usize) -> bool {
         let text = host::plugin_configuration(size);
-        let config = match Config::parse(&text) {
+        let config = match Config::parse_where(&text, host::gives_random_bytes) {
             Ok(config) => config,
             Err(error) => {
                 log::error!("kafka-filter: {error}");
@@ -49,14 +49,14 @@ impl RootContext for Root {
         };
         let root_id = host::property(&["plugin_root_id"]).unwrap_or_default();
         let mut filter = Filter::new(config, &String::from_utf8_lossy(&root_id));
-        filter.start(&mut EnvoyHost);
+        filter.start(&mut EnvoyHost, host::clock());
         self.filter = Some(Rc::new(RefCell::new(filter)));
         host::set_tick_period(TICK);
         true
     }
 
     fn on_tick(&mut self) {
-        self.with_filter(|filter| filter.on_tick(&mut EnvoyHost));
+        self.with_filter(|filter| filter.on_tick(&mut EnvoyHost, host::clock()));
     }
 
     fn create_stream_context(&self, _context_id: u32) -> Option<Box<dyn StreamContext>> {
@@ -69,5 +69,5 @@ impl RootContext for Root {
     }
 }
 
-/// How long a new series may wait for its definition when the connections are silent.
+/// How long counts wait in this worker's memory before Envoy hears of them.
 const TICK: Duration = Duration::from_secs(1);

@@ -21,7 +21,7 @@ GENERATED = ("crates/kafka-wire/src/schema/generated.rs", "crates/kafka-wire/src
 # What each crate may have in its graph: (direct dependencies, names that must not be anywhere below it).
 DEPENDENCIES = {
     "kafka-wire": ({"bytes", "nom"}, {"proxy-wasm", "serde", "serde_json", "log"}),
-    "kafka-filter": ({"kafka-wire", "log", "serde", "serde_json"}, {"proxy-wasm"}),
+    "kafka-filter": ({"kafka-wire", "log", "regex-lite", "serde", "serde_json"}, {"proxy-wasm"}),
     "kafka-filter-wasm": ({"kafka-filter", "log", "proxy-wasm"}, {"kafka-schema-gen"}),
     "kafka-schema-gen": ({"serde_json"}, {"kafka-wire", "kafka-filter", "proxy-wasm"}),
 }
@@ -31,6 +31,7 @@ HOSTS = {
     "127.0.0.1", "localhost", "x", "crates.io", "cwiki.apache.org", "docs.rs", "github.com", "istio.io", "json-schema.org",
     "kafka.apache.org", "keepachangelog.com", "maven.apache.org", "nodejs.org", "prometheus.io", "pypi.org",
     "registry.npmjs.org", "rustup.rs", "semver.org", "www.apache.org", "www.envoyproxy.io", "www.w3.org",
+    "keda.sh", "strimzi.io", "prometheus.monitoring.svc",
 }
 
 

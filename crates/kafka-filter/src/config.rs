@@ -106,6 +106,16 @@ impl Config {
     /// # Errors
     /// What is wrong first, where, and what to write instead. Text for an operator.
     pub fn parse(bytes: &[u8]) -> Result<Self, ConfigError> {
+        Self::parse_where(bytes, || true)
+    }
+
+    /// As [`Self::parse`], on a host that may give no random bytes: `is_random` is asked before the
+    /// first pattern, because making one takes a hash map of the standard library, which ends the
+    /// program where there are none.
+    ///
+    /// # Errors
+    /// As [`Self::parse`], and a pattern without random bytes.
+    pub fn parse_where(bytes: &[u8], is_random: fn() -> bool) -> Result<Self, ConfigError> {
         let mut config = Self::default();
         if bytes.trim_ascii().is_empty() {
             return Ok(config);
@@ -117,7 +127,7 @@ impl Config {
         }
         match json::parse(bytes) {
             Ok(Json::Object(members)) => {
-                config.read_members("", &members)?;
+                config.read_members("", &members, is_random)?;
                 Ok(config)
             }
             Ok(other) => Err(ConfigError::new(
@@ -130,14 +140,23 @@ impl Config {
     }
 
     /// Depth is bounded: only names of known groups are entered, and those lie at most two below the top.
-    fn read_members(&mut self, group: &str, members: &[(String, Json)]) -> Result<(), ConfigError> {
+    fn read_members(
+        &mut self,
+        group: &str,
+        members: &[(String, Json)],
+        is_random: fn() -> bool,
+    ) -> Result<(), ConfigError> {
         for (name, value) in members {
             let path = if group.is_empty() { name.clone() } else { format!("{group}.{name}") };
             if let Some(key) = keys::leaf(&path) {
+                if key.takes_patterns() && !is_random() {
+                    let problem = "patterns need random bytes, which the host refuses".to_owned();
+                    return Err(ConfigError::new(&path, problem, RANDOM_REMEDY));
+                }
                 key.read(self, value)?;
             } else if keys::is_group(&path) {
                 match value {
-                    Json::Object(inner) => self.read_members(&path, inner)?,
+                    Json::Object(inner) => self.read_members(&path, inner, is_random)?,
                     other => {
                         let problem = format!("{} stands where an object belongs", other.kind());
                         let remedy = format!(
@@ -234,6 +253,9 @@ const SHOWN_CHARS_MAX: usize = 80;
 
 const TOP_REMEDY: &str = "write a JSON object such as {\"labels\": {\"topic\": {\"values_max\": 500}}}, or \
                           leave the configuration out for the defaults";
+
+const RANDOM_REMEDY: &str =
+    "add `random_get` to `allowed_capabilities` of the plugin, or remove the patterns";
 
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,7 @@ const IMPORTS: &[(&str, &str, &str)] = &[
         "a tick for series that wait for their definition",
     ),
     ("wasi_snapshot_preview1", "clock_time_get", "latency, from the monotonic clock"),
+    ("wasi_snapshot_preview1", "random_get", "the hash map of a pattern that is compiled"),
     ("wasi_snapshot_preview1", "environ_get", "Rust's start-up"),
     ("wasi_snapshot_preview1", "environ_sizes_get", "Rust's start-up"),
     ("wasi_snapshot_preview1", "fd_write", "Rust's own message when a panic hook panics"),

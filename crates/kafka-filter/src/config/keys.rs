@@ -124,6 +124,11 @@ impl Key {
         }
     }
 
+    /// Whether reading it compiles regular expressions.
+    pub(super) fn takes_patterns(&self) -> bool {
+        matches!(self.shape, Shape::Patterns { .. } | Shape::Rewrites)
+    }
+
     /// Gives the field of this key its default.
     pub(super) fn set_default(&self, config: &mut Config) {
         match self.shape {

@@ -6,7 +6,7 @@ use kafka_filter_wasm_tests::{Envoy, Goodbye};
 
 /// Calls that a host may fail, for want of a capability or of memory, or because the thing is not
 /// there.
-const IMPORTS: [&str; 10] = [
+const IMPORTS: [&str; 11] = [
     "proxy_log",
     "proxy_get_buffer_bytes",
     "proxy_get_property",
@@ -17,6 +17,7 @@ const IMPORTS: [&str; 10] = [
     "proxy_get_shared_data",
     "proxy_set_shared_data",
     "clock_time_get",
+    "random_get",
 ];
 
 /// Every status of the ABI but success, and two that it does not have.
@@ -104,6 +105,24 @@ fn without_the_listeners_direction_the_reporter_is_the_proxy() {
     worker.close(stream, Goodbye::Both);
     worker.retire(root);
     assert_eq!(envoy.counter(&series("connections_closed_total", &[("reporter", "proxy")])), 1);
+}
+
+/// The standard library panics where it gets no random bytes; the filter asks before it does.
+#[test]
+fn without_random_bytes_patterns_are_refused_and_all_else_works() {
+    for status in STATUSES {
+        let envoy = Envoy::new();
+        let mut worker = envoy.worker();
+        worker.fail("random_get", status);
+        let patterns = br#"{"labels": {"topic": {"deny": ["(?P<tmp>tmp-).*"]}}}"#;
+        assert!(worker.configure("patterns", patterns).is_none(), "status {status}");
+        let complaints = envoy.complaints();
+        let [complaint] = complaints.as_slice() else { panic!("one line, not {complaints:?}") };
+        assert!(complaint.text.contains("random_get"), "{}", complaint.text);
+        assert!(worker.configure("plain", b"{}").is_some(), "status {status}");
+        worker.heal();
+        assert!(worker.configure("patterns", patterns).is_some(), "status {status}");
+    }
 }
 
 #[test]

@@ -47,6 +47,20 @@ fn rules_are_taken_in_their_order() {
 }
 
 #[test]
+fn patterns_are_refused_where_the_host_gives_no_random_bytes() {
+    let refused = |text: &str| Config::parse_where(text.as_bytes(), || false);
+    for name in ["allow", "deny", "rewrite"] {
+        let message = refused(&client_id(&format!("\"{name}\": []"))).unwrap_err().to_string();
+        let expected = format!(
+            "configuration: `labels.client_id.{name}`: patterns need random bytes, which the host \
+             refuses; add `random_get` to `allowed_capabilities` of the plugin, or remove the patterns"
+        );
+        assert_eq!(message, expected);
+    }
+    assert_eq!(refused(&client_id(r#""values_max": 200"#)).unwrap(), Config::default());
+}
+
+#[test]
 fn an_empty_list_is_the_default() {
     let text = client_id(r#""allow": [], "deny": [], "rewrite": []"#);
     assert_eq!(Config::parse(text.as_bytes()).unwrap(), Config::default());
