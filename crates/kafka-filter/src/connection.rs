@@ -6,21 +6,27 @@
 //! connection goes on; when they cannot be decoded it becomes **opaque**: counted once, its state
 //! freed, the rest of its bytes unread.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "not called yet"))]
+mod commits;
 mod fetch_lag;
+mod group_scope;
+mod identity;
 mod request;
 mod response;
 mod tally;
 mod topic_scope;
+mod wanted;
 
 use kafka_wire::schema::Direction;
 use kafka_wire::{FrameDecoder, Source, Stop};
 
 use crate::filter::{Filter, Meter};
-use crate::host::Host;
+use crate::host::{Fact, Host};
 use crate::in_flight::InFlight;
 use crate::metrics::catalog::{Metric, Reporter};
 use crate::metrics::series::Reason;
+use commits::Commits;
+use fetch_lag::FetchLag;
+use identity::Identity;
 use request::{OpenRequest, RequestHandler, RequestState};
 use response::{ResponseHandler, ResponseState};
 use tally::Unnamed;
@@ -48,6 +54,9 @@ struct Watch {
 struct Shared {
     in_flight: InFlight,
     unnamed: Unnamed,
+    identity: Identity,
+    commits: Commits,
+    fetch_lag: FetchLag,
     /// The first request was complete and looked like Kafka.
     detected: bool,
 }
@@ -64,7 +73,7 @@ impl Connection {
         let mut meter = Meter { filter, host, reporter };
         meter.add(meter.series(Metric::ConnectionsOpened), 1);
         meter.add(meter.series(Metric::ConnectionsActive), 1);
-        meter.flush();
+        meter.finish();
         Self { reporter, watch: Some(Box::default()), open: true }
     }
 
@@ -131,7 +140,7 @@ impl Connection {
         }
         meter.add(meter.series(Metric::ConnectionsClosed), 1);
         meter.add(meter.series(Metric::ConnectionsActive), -1);
-        meter.flush();
+        meter.finish();
     }
 
     /// Whether the connection is still decoded.
@@ -140,7 +149,7 @@ impl Connection {
         self.watch.is_some()
     }
 
-    /// Ends a callback: gives up if decoding stopped, and hands all counts to the host.
+    /// Ends a callback: gives up if decoding stopped, and makes new series known to the host.
     fn after<H: Host>(
         &mut self,
         filter: &mut Filter,
@@ -163,9 +172,10 @@ impl Connection {
                 watch.count_malformed(&mut meter, direction);
             }
             watch.give_back(&mut meter, reason != Reason::NotKafka);
+            meter.note(Fact::OpaqueReason, '/', [reason.word().as_bytes()].into_iter());
             meter.add(meter.series(Metric::ConnectionsOpaque).detail(reason), 1);
         }
-        meter.flush();
+        meter.finish();
     }
 }
 
@@ -193,10 +203,16 @@ impl Watch {
             meter.add(meter.series(Metric::Requests).request(request).detail(version), 1);
         }
         self.shared.unnamed.give_up(meter);
-        // A response that has begun is no longer in the queue, but its request still in the gauge.
-        let answering = i64::from(self.responses.current().is_some());
-        let in_flight = i64::from(self.shared.in_flight.tracked()).saturating_add(answering);
+        // A response that has begun is no longer in the queue, but its request still in the gauges.
+        let mut in_flight: i64 = 0;
+        for sent in self.shared.in_flight.requests().chain(self.responses.answering()) {
+            in_flight = in_flight.saturating_add(1);
+            let series = meter.series(Metric::InFlightRequestBytes).request(sent.request);
+            meter.add(series, i64::from(sent.size_bytes).saturating_neg());
+        }
         meter.add(meter.series(Metric::RequestsInFlight), in_flight.saturating_neg());
         meter.add(meter.series(Metric::InFlightEvicted), in_flight.saturating_add(evicted));
+        let lag = meter.series(Metric::TopicFetchLag);
+        self.shared.fetch_lag.give_back(|topic, change| meter.add(lag.topic(topic), change));
     }
 }

@@ -3,11 +3,14 @@
 use kafka_wire::{error_code, schema};
 
 use crate::config::{Config, Limits, ReporterSetting};
-use crate::host::Host;
-use crate::metrics::cardinality::{Admission, Labels};
+use crate::group_lag::{Bounds, GroupLag, GroupOffset, Names};
+use crate::host::{Clock, Fact, Host};
+use crate::metrics::cardinality::{Admission, CAPPED, Labels};
 use crate::metrics::catalog::{Label, Metric, Reporter};
+use crate::metrics::groups::MetricGroup;
+use crate::metrics::name::{Value, write_value};
 use crate::metrics::recorder::{CALLBACK_DEFINITIONS_MAX, Recorder};
-use crate::metrics::series::{Detail, Request, Series, Topic};
+use crate::metrics::series::{Detail, Party, Request, Series, Topic};
 use crate::topic_directory::{NO_ID, TopicDirectory, TopicId};
 
 /// The shared part of the filter.
@@ -16,9 +19,16 @@ pub struct Filter {
     labels: Labels,
     topics: TopicDirectory,
     recorder: Recorder,
+    /// For each reporter that has connections.
+    group_lag: [Option<GroupLag>; Reporter::ALL.len()],
+    namespace: Box<str>,
     announced: [bool; Reporter::ALL.len()],
     /// This worker admitted a label value since the last tick.
     admitted: bool,
+    /// Milliseconds between the clock that never goes back and the one on the wall.
+    unix_offset_ms: i64,
+    /// For texts that are put together.
+    text: String,
 }
 
 impl Filter {
@@ -27,11 +37,15 @@ impl Filter {
     #[must_use]
     pub fn new(config: Config, namespace: &str) -> Self {
         Self {
-            labels: Labels::new(config.labels, namespace),
+            labels: Labels::new(&config, namespace),
             topics: TopicDirectory::new(namespace, config.limits.topic_ids_max),
             recorder: Recorder::default(),
+            group_lag: Default::default(),
+            namespace: namespace.into(),
             announced: [false; Reporter::ALL.len()],
             admitted: false,
+            unix_offset_ms: 0,
+            text: String::new(),
             config,
         }
     }
@@ -44,35 +58,68 @@ impl Filter {
 
     /// Says that the filter runs, where the configuration tells which reporter it is; elsewhere the
     /// first connection does.
-    pub fn start<H: Host>(&mut self, host: &mut H) {
+    pub fn start<H: Host>(&mut self, host: &mut H, now: Clock) {
+        self.set_clock(now);
         if let ReporterSetting::Fixed(reporter) = self.config.reporter {
             self.announce(host, reporter);
             self.settle(host);
         }
     }
 
-    /// Time for what did not fit into the callbacks: call it every second.
-    pub fn on_tick<H: Host>(&mut self, host: &mut H) {
+    /// Hands over what was counted, and does what does not belong into callbacks: call it every
+    /// second.
+    pub fn on_tick<H: Host>(&mut self, host: &mut H, now: Clock) {
+        self.set_clock(now);
         if std::mem::take(&mut self.admitted) {
             self.count_label_values(host);
         }
-        self.recorder.flush(host, &self.labels, CALLBACK_DEFINITIONS_MAX);
+        self.measure_group_lag(host, seconds(now.monotonic_ns));
+        self.recorder.flush(host, &mut self.labels, CALLBACK_DEFINITIONS_MAX);
+    }
+
+    /// Tells other workers what this one knows of groups, and sets the gauges to what all know.
+    fn measure_group_lag<H: Host>(&mut self, host: &mut H, now_s: u32) {
+        for (&reporter, group_lag) in Reporter::ALL.iter().zip(&mut self.group_lag) {
+            let Some(group_lag) = group_lag else { continue };
+            let mut lags = Vec::new();
+            let set = |_: &mut H, group, topic, lag| lags.push((group, topic, lag));
+            let untracked = group_lag.tick(host, &self.labels, now_s, set);
+            let series = Series::new(Metric::LagUntrackedPartitions, reporter);
+            self.recorder.add(series, i64::from(untracked));
+            let series = Series::new(Metric::GroupLag, reporter);
+            for (group, topic, lag) in lags {
+                let series = series.topic(topic).party(group);
+                self.recorder.record(host, &mut self.labels, series, lag);
+            }
+        }
+    }
+
+    fn set_clock(&mut self, now: Clock) {
+        self.unix_offset_ms = now.unix_ms.saturating_sub(milliseconds(now.monotonic_ns));
     }
 
     /// Hands everything that was counted to the host: call it before the filter ends.
     pub fn settle<H: Host>(&mut self, host: &mut H) {
-        self.recorder.flush(host, &self.labels, u32::MAX);
+        for (&reporter, group_lag) in Reporter::ALL.iter().zip(&mut self.group_lag) {
+            let Some(group_lag) = group_lag else { continue };
+            let series = Series::new(Metric::GroupLag, reporter);
+            group_lag.give_up(host, |host, group, topic, lag| {
+                let series = series.topic(topic).party(group);
+                self.recorder.record(host, &mut self.labels, series, lag);
+            });
+        }
+        self.recorder.flush(host, &mut self.labels, u32::MAX);
     }
 
     /// Sets `label_values` to the shared counts. Two workers that admit at the same time may have
     /// set it in the wrong order.
     fn count_label_values<H: Host>(&mut self, host: &mut H) {
-        for label in [Label::Topic, Label::Request, Label::ApiVersion, Label::Error] {
+        for label in CAPPED {
             for &reporter in Reporter::ALL {
                 let count = self.labels.admitted(host, reporter, label);
                 if count > 0 {
                     let series = Series::new(Metric::LabelValues, reporter).detail(label);
-                    self.recorder.record(host, &self.labels, series, u64::from(count));
+                    self.recorder.record(host, &mut self.labels, series, u64::from(count));
                 }
             }
         }
@@ -85,7 +132,7 @@ impl Filter {
         {
             *announced = true;
             let series = Series::new(Metric::BuildInfo, reporter);
-            self.recorder.record(host, &self.labels, series, 1);
+            self.recorder.record(host, &mut self.labels, series, 1);
         }
     }
 }
@@ -107,7 +154,12 @@ impl<H: Host> Meter<'_, H> {
         Series::new(metric, self.reporter)
     }
 
-    /// Adds to a counter or a gauge; the host hears of it at the end of the callback.
+    /// Whether the metrics of this group are counted.
+    pub(crate) fn counts(&self, group: MetricGroup) -> bool {
+        self.filter.config.metrics.contains(group)
+    }
+
+    /// Adds to a counter or a gauge; the host hears of it at the next tick.
     pub(crate) fn add(&mut self, series: Series, amount: impl Into<i64>) {
         self.filter.recorder.add(series, amount.into());
     }
@@ -117,15 +169,59 @@ impl<H: Host> Meter<'_, H> {
         self.add(series, i64::try_from(amount).unwrap_or(i64::MAX));
     }
 
-    /// Adds a sample to a histogram.
+    /// Adds a sample to a histogram, or sets a gauge.
     pub(crate) fn sample(&mut self, series: Series, value: u64) {
-        self.filter.recorder.record(self.host, &self.filter.labels, series, value);
+        let Filter { recorder, labels, .. } = &mut *self.filter;
+        recorder.record(self.host, labels, series, value);
     }
 
-    /// Ends a callback: hands its counts to the host.
-    pub(crate) fn flush(&mut self) {
+    /// Ends a callback: makes series that are new known to the host.
+    pub(crate) fn finish(&mut self) {
         let Filter { recorder, labels, .. } = &mut *self.filter;
-        recorder.flush(self.host, labels, CALLBACK_DEFINITIONS_MAX);
+        recorder.define_new(self.host, labels, CALLBACK_DEFINITIONS_MAX);
+    }
+
+    /// Milliseconds since 1970 at this point of the clock that never goes back.
+    pub(crate) fn unix_ms(&self, now_ns: u64) -> i64 {
+        milliseconds(now_ns).saturating_add(self.filter.unix_offset_ms)
+    }
+
+    /// Tells the access log what peers said, escaped as label values are, if it is to know: parts
+    /// with `separator` between.
+    pub(crate) fn note<'v>(
+        &mut self,
+        fact: Fact,
+        separator: char,
+        parts: impl Iterator<Item = &'v [u8]>,
+    ) {
+        if !self.filter.config.access_log {
+            return;
+        }
+        let text = &mut self.filter.text;
+        text.clear();
+        for part in parts {
+            if !text.is_empty() {
+                text.push(separator);
+            }
+            write_value(text, Value::Peer(part));
+        }
+        self.host.note(fact, text);
+    }
+
+    /// Tells the access log the names of topics.
+    pub(crate) fn note_topics(&mut self, topics: &[Topic]) {
+        let Filter { config, labels, text, .. } = &mut *self.filter;
+        if !config.access_log {
+            return;
+        }
+        text.clear();
+        for name in topics.iter().filter_map(|&topic| labels.topic_name(topic)) {
+            if !text.is_empty() {
+                text.push(',');
+            }
+            write_value(text, Value::Peer(name));
+        }
+        self.host.note(Fact::Topics, text);
     }
 
     /// The label value of an API key.
@@ -159,11 +255,11 @@ impl<H: Host> Meter<'_, H> {
     /// The topic of this name if it may be a label value already: it was admitted, or a broker has
     /// named it. `None` when it may become one.
     pub(crate) fn find_topic(&mut self, name: &[u8]) -> Option<Topic> {
-        match self.filter.labels.find_topic(self.host, name) {
-            Some(Admission::Index(index) | Admission::First(index, _)) => {
-                Some(Topic::admitted(index))
+        match self.filter.labels.find(self.host, Label::Topic, name) {
+            Some(admission) => {
+                let topic = self.admitted(Label::Topic, admission);
+                Some(topic.map_or(Topic::OTHER, Topic::admitted))
             }
-            Some(Admission::Refused) => Some(self.topic_overflow()),
             None if self.filter.topics.is_known(self.host, name) => Some(self.admit_topic(name)),
             None => None,
         }
@@ -171,30 +267,54 @@ impl<H: Host> Meter<'_, H> {
 
     /// The topic of this name, which a broker's answer has named without error.
     pub(crate) fn admit_topic(&mut self, name: &[u8]) -> Topic {
-        match self.filter.labels.admit_topic(self.host, self.reporter, name) {
-            Admission::Index(index) => Topic::admitted(index),
-            Admission::First(index, count) => {
-                self.label_values(Label::Topic, count);
-                Topic::admitted(index)
-            }
-            Admission::Refused => self.topic_overflow(),
-        }
+        self.admit(Label::Topic, name).map_or(Topic::OTHER, Topic::admitted)
     }
 
     /// The topic with this id, which a broker gave it.
     pub(crate) fn topic_of_id(&mut self, id: &TopicId) -> Topic {
-        if let Some(topic) = self.filter.topics.resolved(id) {
-            if topic == Topic::OTHER {
-                self.overflow(Label::Topic);
-            }
-            return topic;
+        match self.filter.topics.resolved(id) {
+            Some(Topic::DENIED) => return Topic::OTHER,
+            Some(Topic::OTHER) => return self.topic_overflow(),
+            Some(topic) => return topic,
+            None => {}
         }
         let Some(name) = self.filter.topics.name(self.host, id) else {
             return Topic::UNRESOLVED;
         };
-        let topic = self.admit_topic(&name);
+        let Filter { labels, .. } = &mut *self.filter;
+        let admission = labels.admit(self.host, self.reporter, Label::Topic, &name);
+        let topic = match admission {
+            Admission::Denied => Topic::DENIED,
+            other => self.admitted(Label::Topic, other).map_or(Topic::OTHER, Topic::admitted),
+        };
         self.filter.topics.resolve(*id, topic);
-        topic
+        if topic == Topic::DENIED { Topic::OTHER } else { topic }
+    }
+
+    /// The client that calls itself so, as far as the configuration wants to tell clients apart.
+    pub(crate) fn client(&mut self, id: &[u8]) -> Party {
+        let Filter { config, labels, .. } = &mut *self.filter;
+        let id = config.rewrites.apply(id);
+        if id.is_empty() {
+            return Party::NONE;
+        }
+        let admission = labels.admit(self.host, self.reporter, Label::ClientId, &id);
+        self.admitted(Label::ClientId, admission).map_or(Party::OTHER, Party::admitted)
+    }
+
+    /// The group or the software of this name.
+    pub(crate) fn party(&mut self, label: Label, name: &[u8]) -> Party {
+        if name.is_empty() {
+            return Party::NONE;
+        }
+        self.admit(label, name).map_or(Party::OTHER, Party::admitted)
+    }
+
+    /// The version of a client's software.
+    pub(crate) fn software_version(&mut self, version: &[u8]) -> Detail {
+        let index = self.admit(Label::SoftwareVersion, version);
+        let index = index.and_then(|index| u16::try_from(index).ok());
+        index.map_or(Detail::OTHER, Detail::admitted)
     }
 
     /// A topic that is not and will not be a value of the label.
@@ -203,22 +323,92 @@ impl<H: Host> Meter<'_, H> {
         Topic::OTHER
     }
 
+    /// A group or software whose name is too long to be shown.
+    pub(crate) fn party_overflow(&mut self, label: Label) -> Party {
+        self.overflow(label);
+        Party::OTHER
+    }
+
+    /// The lag of a partition is not followed: there are too many.
+    pub(crate) fn lag_untracked(&mut self) {
+        self.add(self.series(Metric::LagUntrackedPartitions), 1);
+    }
+
+    /// A broker told a consumer how far a partition reaches.
+    pub(crate) fn watermark(&mut self, topic: Topic, partition: i32, offset: i64, now_ns: u64) {
+        if !self.group_lag().watermark(topic, partition, offset, seconds(now_ns)) {
+            self.lag_untracked();
+        }
+    }
+
+    /// A group has committed an offset.
+    pub(crate) fn committed(&mut self, offset: &GroupOffset, now_ns: u64) {
+        if !self.group_lag().committed(offset, seconds(now_ns)) {
+            self.lag_untracked();
+        }
+    }
+
+    /// A coordinator told what a group has committed.
+    pub(crate) fn told_offset(&mut self, offset: &GroupOffset, now_ns: u64) {
+        if !self.group_lag().told(offset, seconds(now_ns)) {
+            self.lag_untracked();
+        }
+    }
+
+    /// A member of this generation took part in its group.
+    pub(crate) fn group_is_alive(&mut self, group: Party, generation: i32, now_ns: u64) {
+        if self.counts(MetricGroup::Lag) {
+            self.group_lag().alive(group, generation, seconds(now_ns));
+        }
+    }
+
+    fn group_lag(&mut self) -> &mut GroupLag {
+        let Filter { group_lag, namespace, config, .. } = &mut *self.filter;
+        let [source, destination, proxy] = group_lag;
+        let place = match self.reporter {
+            Reporter::Source => source,
+            Reporter::Destination => destination,
+            Reporter::Proxy => proxy,
+        };
+        let reporter = self.reporter;
+        place.get_or_insert_with(|| {
+            let bounds = Bounds {
+                partitions_max: config.limits.lag_partitions_max,
+                pairs_max: config.limits.combinations_max,
+                stale_s: config.limits.lag_stale_seconds,
+            };
+            GroupLag::new(namespace, reporter, bounds)
+        })
+    }
+
     /// A broker named a topic without error, perhaps with its id.
     pub(crate) fn learn_topic(&mut self, id: Option<&TopicId>, name: &[u8]) {
         self.filter.topics.learn(self.host, id.unwrap_or(&NO_ID), name);
     }
 
     fn number(&mut self, label: Label, number: i16) -> Option<u16> {
-        match self.filter.labels.admit_number(self.host, self.reporter, label, number) {
-            Admission::Index(index) => u16::try_from(index).ok(),
+        self.admit(label, &number.to_be_bytes()).and_then(|index| u16::try_from(index).ok())
+    }
+
+    fn admit(&mut self, label: Label, value: &[u8]) -> Option<u32> {
+        let admission = self.filter.labels.admit(self.host, self.reporter, label, value);
+        self.admitted(label, admission)
+    }
+
+    /// The index of a value, unless it reads `__other__`.
+    fn admitted(&mut self, label: Label, admission: Admission) -> Option<u32> {
+        match admission {
+            Admission::Index(index) => Some(index),
             Admission::First(index, count) => {
                 self.label_values(label, count);
-                u16::try_from(index).ok()
+                Some(index)
             }
             Admission::Refused => {
                 self.overflow(label);
                 None
             }
+            // As the configuration wants it: nothing has overflowed.
+            Admission::Denied => None,
         }
     }
 
@@ -232,6 +422,28 @@ impl<H: Host> Meter<'_, H> {
         self.add(self.series(Metric::LabelValuesOverflowed).detail(label), 1);
     }
 }
+
+impl Names for Labels {
+    fn topic(&self, topic: Topic) -> Option<&[u8]> {
+        self.topic_name(topic)
+    }
+
+    fn group(&self, group: Party) -> Option<&[u8]> {
+        self.party_name(Label::Group, group)
+    }
+}
+
+/// Whole seconds, for what lasts minutes.
+pub(crate) fn seconds(ns: u64) -> u32 {
+    u32::try_from(ns / NS_PER_S).unwrap_or(u32::MAX)
+}
+
+fn milliseconds(ns: u64) -> i64 {
+    i64::try_from(ns / NS_PER_MS).unwrap_or(i64::MAX)
+}
+
+const NS_PER_MS: u64 = 1_000_000;
+const NS_PER_S: u64 = 1_000_000_000;
 
 #[cfg(test)]
 mod tests;

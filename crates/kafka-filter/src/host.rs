@@ -20,6 +20,48 @@ pub trait Host {
 
     /// Stores a value for all workers; false when another worker was faster.
     fn share(&mut self, key: &[u8], value: &[u8], expect: Expect) -> bool;
+
+    /// Tells the access log a fact of the connection whose callback runs; the last text stays.
+    fn note(&mut self, fact: Fact, text: &str);
+}
+
+/// What an access log can say of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fact {
+    /// The client id of the first request, before any rewriting.
+    ClientId,
+    /// Name and version of the client library, with a slash between (KIP-511).
+    ClientSoftware,
+    /// The first topics that were written or read, with commas between.
+    Topics,
+    /// Why the connection is no longer decoded.
+    OpaqueReason,
+}
+
+impl Fact {
+    /// Every fact.
+    pub const ALL: &[Self] =
+        &[Self::ClientId, Self::ClientSoftware, Self::Topics, Self::OpaqueReason];
+
+    /// What it is called in Envoy's filter state, behind `wasm.`.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::ClientId => "kafka_client_id",
+            Self::ClientSoftware => "kafka_client_software",
+            Self::Topics => "kafka_topics",
+            Self::OpaqueReason => "kafka_opaque_reason",
+        }
+    }
+}
+
+/// The time when a callback runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clock {
+    /// A clock that never goes back, in nanoseconds.
+    pub monotonic_ns: u64,
+    /// Milliseconds since 1970, as clocks on the wall have it.
+    pub unix_ms: i64,
 }
 
 /// What must hold for a shared value to be stored.

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use crate::metrics::series::Request;
+use crate::metrics::series::{Party, Request};
 
 /// Requests awaiting a response.
 #[derive(Default)]
@@ -34,6 +34,16 @@ pub(crate) struct Sent {
     pub(crate) api_version: i16,
     pub(crate) correlation_id: i32,
     pub(crate) request: Request,
+    /// The group that it names, the first one if it names several.
+    pub(crate) group: Option<Party>,
+    /// Who sent it, if records move by it.
+    pub(crate) client: Party,
+    /// The generation or the member epoch that it tells; below zero for none.
+    pub(crate) generation: i32,
+    /// How many offsets it commits.
+    pub(crate) commits: u16,
+    /// Bytes on the wire, the size field among them.
+    pub(crate) size_bytes: u32,
     /// When its last byte passed.
     pub(crate) sent_at_ns: u64,
     /// A Produce of unknown layout: perhaps without acknowledgement, and so without a response.
@@ -46,10 +56,13 @@ pub(crate) struct Matched {
     pub(crate) entry: Entry,
     /// Requests in front of it that got no response and now never will.
     pub(crate) unanswered: u32,
+    /// Bytes of those requests.
+    pub(crate) unanswered_bytes: u64,
 }
 
 impl InFlight {
     /// Requests that are tracked now.
+    #[cfg(test)]
     pub(crate) fn tracked(&self) -> u32 {
         self.tracked
     }
@@ -97,13 +110,23 @@ impl InFlight {
             _ => {}
         }
         let mut unanswered: u32 = 0;
+        let mut unanswered_bytes: u64 = 0;
         for _ in 0..passed_over {
-            if let Some(Entry::Request(_)) = self.pop() {
+            if let Some(Entry::Request(sent)) = self.pop() {
                 unanswered = unanswered.saturating_add(1);
+                unanswered_bytes = unanswered_bytes.saturating_add(u64::from(sent.size_bytes));
             }
         }
         let entry = self.take_front()?;
-        Some(Matched { entry, unanswered })
+        Some(Matched { entry, unanswered, unanswered_bytes })
+    }
+
+    /// The requests that are tracked.
+    pub(crate) fn requests(&self) -> impl Iterator<Item = &Sent> {
+        self.queue.iter().filter_map(|entry| match entry {
+            Entry::Request(sent) => Some(sent),
+            Entry::Token | Entry::Evicted(_) => None,
+        })
     }
 
     /// The entry in front, or one of the evicted requests that it stands for.

@@ -19,6 +19,7 @@
 pub mod config;
 mod connection;
 mod filter;
+mod group_lag;
 mod host;
 mod in_flight;
 pub mod metrics;
@@ -27,7 +28,7 @@ mod topic_directory;
 
 pub use connection::Connection;
 pub use filter::Filter;
-pub use host::{Expect, Host};
+pub use host::{Clock, Expect, Fact, Host};
 pub use kafka_wire::Source;
 
 // The host in memory of the tests in `tests/`, for tests of modules too.

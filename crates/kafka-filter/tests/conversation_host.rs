@@ -14,7 +14,7 @@
 mod support;
 
 use kafka_filter::config::Config;
-use kafka_filter::{Connection, Filter, Source};
+use kafka_filter::{Clock, Connection, Filter, Source};
 use support::host::FakeHost;
 use support::messages::{
     Topic, api_versions, api_versions_told, fetch, fetched, heartbeat, heartbeat_told, produce,
@@ -97,7 +97,7 @@ fn a_configured_reporter_is_announced_at_once_and_kept() {
     let config = Config::parse(br#"{"reporter": "source"}"#).unwrap();
     let mut filter = Filter::new(config, "root");
     let mut host = FakeHost::default();
-    filter.start(&mut host);
+    filter.start(&mut host, NOW);
     assert_eq!(host.total("build_info"), 1);
     Connection::open(&mut filter, &mut host, Some(1)).close(&mut filter, &mut host);
     assert_eq!(host.value("connections_closed_total{reporter=source}"), 1);
@@ -120,7 +120,7 @@ fn series_that_wait_come_with_the_tick() {
     assert!(host.total("topic_fetched_records_total") < 60, "not all at once");
     let mut ticks = 0;
     while host.total("topic_fetched_records_total") < 60 {
-        filter.on_tick(&mut host);
+        filter.on_tick(&mut host, NOW);
         ticks += 1;
         assert!(ticks < 20, "ticks bring nothing");
     }
@@ -235,3 +235,5 @@ impl Source for Withheld {
         None
     }
 }
+
+const NOW: Clock = Clock { monotonic_ns: 2_000_000_000, unix_ms: 1_700_000_000_000 };

@@ -18,7 +18,7 @@ mod support;
 use alloc::{Counting, count, held};
 use kafka_filter::config::Config;
 use kafka_filter::metrics::catalog::Kind;
-use kafka_filter::{Connection, Expect, Filter, Host, Source};
+use kafka_filter::{Connection, Expect, Fact, Filter, Host, Source};
 use support::messages::{
     Topic, api_versions, api_versions_told, fetch, fetched, heartbeat, heartbeat_told, produce,
     produced, records,
@@ -75,6 +75,8 @@ impl Host for Silent {
         self.shared.push((key.to_vec(), value.to_vec()));
         true
     }
+
+    fn note(&mut self, _fact: Fact, _text: &str) {}
 }
 
 struct Worker {

@@ -54,14 +54,13 @@ impl Batch {
     /// The codec of its records.
     #[must_use]
     pub fn codec(&self) -> Codec {
-        match self.attributes & 0x07 {
-            0 => Codec::None,
-            1 => Codec::Gzip,
-            2 => Codec::Snappy,
-            3 => Codec::Lz4,
-            4 => Codec::Zstd,
-            _ => Codec::Unknown,
-        }
+        Codec::from_number(i64::from(self.attributes & 0x07))
+    }
+
+    /// The offset behind its last record.
+    #[must_use]
+    pub fn next_offset(&self) -> i64 {
+        self.base_offset.saturating_add(i64::from(self.last_offset_delta)).saturating_add(1)
     }
 
     /// Whether it carries transaction markers instead of user records (KIP-98).
@@ -78,6 +77,19 @@ impl Batch {
 }
 
 impl Codec {
+    /// The codec of this number, as attributes of batches and fields of requests have it.
+    #[must_use]
+    pub const fn from_number(number: i64) -> Self {
+        match number {
+            0 => Self::None,
+            1 => Self::Gzip,
+            2 => Self::Snappy,
+            3 => Self::Lz4,
+            4 => Self::Zstd,
+            _ => Self::Unknown,
+        }
+    }
+
     /// Kafka's name for it.
     #[must_use]
     pub fn name(self) -> &'static str {

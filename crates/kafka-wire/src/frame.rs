@@ -25,9 +25,14 @@ pub trait Handler: Visitor {
     /// The first bytes of the frame; says what follows them.
     fn head(&mut self, bytes: &[u8]) -> Head;
 
-    /// The client id; `None` when it is null or longer than [`STRING_MAX`]. False gives up.
+    /// The client id; `None` when it is null. False gives up.
     fn client_id(&mut self, _id: Option<&[u8]>) -> bool {
         true
+    }
+
+    /// The client id is longer than [`STRING_MAX`] and not shown. False gives up.
+    fn long_client_id(&mut self) -> bool {
+        self.client_id(None)
     }
 
     /// The last byte of a frame of `size` bytes, the size field not among them, has passed.
@@ -281,7 +286,7 @@ impl Frame {
             self.stage = Stage::ClientId;
             self.need = size;
         } else {
-            if !handler.client_id(None) {
+            if !handler.long_client_id() {
                 return Err(Stop::Handler);
             }
             self.skip = length;

@@ -242,6 +242,12 @@ impl RoleSet {
         Self(bits)
     }
 
+    /// The roles of both sets.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Whether the role is in the set.
     #[must_use]
     pub const fn contains(self, role: Role) -> bool {

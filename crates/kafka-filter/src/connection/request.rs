@@ -1,17 +1,21 @@
-//! What clients send: which API is called, what is produced, and which requests await a response.
+//! What clients send: who they are, which API is called, what is produced, fetched and committed,
+//! and which requests await a response.
 
 use kafka_wire::header::{self, RequestHeader};
-use kafka_wire::schema::{self, Field, Role, RoleSet};
-use kafka_wire::{Batch, Flow, FrameSize, Handler, Head, Outcome, Plan, Value, Visitor};
+use kafka_wire::schema::{self, Field, Message, Role, RoleSet};
+use kafka_wire::{Batch, Codec, Flow, FrameSize, Handler, Head, Outcome, Plan, Value, Visitor};
 
 use super::Shared;
+use super::commits::Commit;
 use super::tally::{Tally, Way};
 use super::topic_scope::TopicScope;
-use crate::filter::Meter;
+use super::wanted::{self, FETCH, PRODUCE, PUSH_TELEMETRY, SASL_HANDSHAKE};
+use crate::filter::{Meter, seconds};
 use crate::host::Host;
 use crate::in_flight::Sent;
-use crate::metrics::catalog::Metric;
-use crate::metrics::series::{Reason, Request};
+use crate::metrics::catalog::{Label, Metric};
+use crate::metrics::groups::MetricGroup;
+use crate::metrics::series::{Detail, Party, Reason, Request, Topic};
 use crate::sniff;
 
 /// State of the direction from client to broker between two callbacks.
@@ -22,8 +26,11 @@ pub(super) struct RequestState {
     size: u32,
     /// SaslHandshake v0 was sent: frames without header follow until one has a header again.
     tokens: bool,
+    /// A broker that replicates: its fetches are no consumer's.
+    follower: bool,
     wanted: RoleSet,
     topic: TopicScope,
+    partition: i32,
 }
 
 /// A request whose header was decoded.
@@ -35,6 +42,14 @@ pub(super) struct OpenRequest {
     known: bool,
     /// Required acknowledgements of a Produce; 0 means that no response comes.
     acks: Option<i64>,
+    /// The group that it names, the first one if it names several.
+    group: Option<Party>,
+    /// The generation or the member epoch that it tells.
+    generation: i32,
+    /// Offsets that it commits.
+    commits: u16,
+    /// The codec of what a PushTelemetry pushes.
+    compression: Option<i64>,
 }
 
 /// Handles the frames of one callback.
@@ -90,7 +105,7 @@ impl<'a, H: Host> RequestHandler<'a, H> {
         let request = self.meter.request(header.api_key);
         let api = schema::api(header.api_key);
         let known = api.filter(|api| api.request.versions.contains(header.api_version));
-        self.state.open = Some(OpenRequest { header, request, known: known.is_some(), acks: None });
+        self.state.open = Some(OpenRequest::new(header, request, known.is_some()));
         let unknown = match (api, known) {
             (_, Some(_)) => None,
             (Some(_), None) => Some(Reason::UnknownApiVersion),
@@ -99,7 +114,7 @@ impl<'a, H: Host> RequestHandler<'a, H> {
         if let Some(reason) = unknown {
             self.undecoded(request, reason);
         }
-        let wanted = wanted(header.api_key);
+        let wanted = known.map_or(RoleSet::EMPTY, |api| self.wanted(&api.request));
         self.state.wanted = wanted;
         let plan = match known {
             Some(api) if api.request.roles.intersects(wanted) => Plan::Walk {
@@ -111,9 +126,19 @@ impl<'a, H: Host> RequestHandler<'a, H> {
             _ => Plan::Skip,
         };
         let walks = matches!(plan, Plan::Walk { .. });
-        // The first request's client id is looked at before the connection is believed.
-        let client_id = header.has_client_id() && (walks || !self.shared.detected);
+        // The first request's client id is looked at before the connection is believed, and that of
+        // a deprecated request because it is counted by client.
+        let is_deprecated = known.is_some_and(|api| api.refused.contains(header.api_version));
+        let client_id = header.has_client_id() && (walks || is_deprecated || !self.shared.detected);
         Head { size_bytes: header::REQUEST_HEADER_SIZE, client_id, plan }
+    }
+
+    fn wanted(&self, request: &'static Message) -> RoleSet {
+        if request.api_key == FETCH && self.state.follower {
+            return wanted::REPLICA;
+        }
+        let config = self.meter.filter.config();
+        wanted::of_request(request, config.metrics, config.access_log)
     }
 
     fn give_up(&mut self, reason: Reason) -> Head {
@@ -132,12 +157,13 @@ impl<'a, H: Host> RequestHandler<'a, H> {
         if tally == Tally::default() {
             return;
         }
+        let client = self.client();
         let topic = match (self.state.topic.id(), self.state.topic.name()) {
             (Some(id), _) => Some(self.meter.topic_of_id(id)),
             (None, Some(name)) => {
                 let found = self.meter.find_topic(name);
                 let answered = self.state.open.is_some_and(|open| open.acks != Some(0));
-                if found.is_none() && answered && self.shared.unnamed.keep(name, tally) {
+                if found.is_none() && answered && self.shared.unnamed.keep(name, client, tally) {
                     return;
                 }
                 found
@@ -145,30 +171,131 @@ impl<'a, H: Host> RequestHandler<'a, H> {
             (None, None) => None,
         };
         let topic = topic.unwrap_or_else(|| self.meter.topic_overflow());
-        tally.count(&mut self.meter, Way::Produced, topic);
+        self.shared.identity.saw_topic(&mut self.meter, topic);
+        tally.count(&mut self.meter, Way::Produced, topic, client);
+    }
+
+    /// The client, where records are counted for it.
+    fn client(&mut self) -> Party {
+        if self.meter.counts(MetricGroup::Clients) {
+            self.shared.identity.client(&mut self.meter)
+        } else {
+            Party::NONE
+        }
+    }
+
+    /// The request names a group.
+    fn group(&mut self, party: Party) {
+        let Some(open) = self.state.open.as_mut() else { return };
+        open.group.get_or_insert(party);
+        let request = open.request;
+        if self.meter.counts(MetricGroup::Groups) {
+            let series = self.meter.series(Metric::GroupRequests);
+            self.meter.add(series.request(request).party(party), 1);
+        }
+    }
+
+    /// A consumer asks for the current partition from this offset on.
+    fn fetches(&mut self, offset: i64) {
+        let max = self.meter.limits().lag_partitions_max;
+        let (key, partition) = (self.state.topic.key(), self.state.partition);
+        let meter = &mut self.meter;
+        let lag = meter.series(Metric::TopicFetchLag);
+        let kept = self.shared.fetch_lag.requested(
+            key,
+            partition,
+            offset,
+            seconds(self.now_ns),
+            max,
+            |topic, change| meter.add(lag.topic(topic), change),
+        );
+        if !kept {
+            self.meter.lag_untracked();
+        }
+    }
+
+    /// A group commits this offset of the current partition, if its coordinator agrees.
+    fn commits(&mut self, offset: i64) {
+        let scope = &self.state.topic;
+        let topic = match (scope.label, scope.id(), scope.name()) {
+            (Some(topic), ..) => topic,
+            (None, Some(id), _) => self.meter.topic_of_id(id),
+            // A topic that no broker has named has no watermark either.
+            (None, None, name) => {
+                name.and_then(|name| self.meter.find_topic(name)).unwrap_or(Topic::OTHER)
+            }
+        };
+        self.state.topic.label = Some(topic);
+        let Some(open) = self.state.open.as_mut() else { return };
+        if topic.index().is_none() || offset < 0 {
+            return;
+        }
+        let commit = Commit { topic, partition: self.state.partition, offset };
+        if open.commits < u16::MAX && self.shared.commits.push(commit) {
+            open.commits = open.commits.saturating_add(1);
+        } else {
+            self.meter.lag_untracked();
+        }
+    }
+
+    /// Counts what only some requests have.
+    fn count_particular(&mut self, open: &OpenRequest, version: Detail) {
+        let OpenRequest { header, request, known, compression, .. } = *open;
+        let refused = || schema::api(header.api_key).map(|api| api.refused);
+        if known
+            && self.meter.counts(MetricGroup::Deprecated)
+            && refused().is_some_and(|refused| refused.contains(header.api_version))
+        {
+            let client = self.shared.identity.client(&mut self.meter);
+            let series = self.meter.series(Metric::DeprecatedRequests);
+            self.meter.add(series.request(request).detail(version).party(client), 1);
+        }
+        if header.api_key == PUSH_TELEMETRY
+            && let Some(compression) = compression
+        {
+            let codec = Codec::from_number(compression);
+            let series = self.meter.series(Metric::ClientTelemetryPushes);
+            self.meter.add(series.detail(codec).party(self.shared.identity.software()), 1);
+        }
+        if header.api_key == FETCH && self.meter.counts(MetricGroup::Lag) {
+            let stale_s = self.meter.limits().lag_stale_seconds;
+            let meter = &mut self.meter;
+            let lag = meter.series(Metric::TopicFetchLag);
+            self.shared.fetch_lag.expire(seconds(self.now_ns), stale_s, |topic, change| {
+                meter.add(lag.topic(topic), change);
+            });
+        }
     }
 
     /// The request awaits its response from now on, unless it gets none.
-    fn sent(&mut self, open: OpenRequest) {
-        let OpenRequest { header, request, known, acks } = open;
+    fn sent(&mut self, open: OpenRequest, size_bytes: u32) {
+        let OpenRequest { header, request, known, acks, group, generation, commits, .. } = open;
         if header.api_key == PRODUCE && acks == Some(0) {
             self.meter.add(self.meter.series(Metric::UnacknowledgedRequests), 1);
             return;
         }
+        let moves_records = wanted::moves_records(header.api_key);
         let sent = Sent {
             api_key: header.api_key,
             api_version: header.api_version,
             correlation_id: header.correlation_id,
             request,
+            group,
+            client: if moves_records { self.client() } else { Party::NONE },
+            generation,
+            commits,
+            size_bytes,
             sent_at_ns: self.now_ns,
             perhaps_unanswered: header.api_key == PRODUCE && !known,
         };
-        let metric = if self.shared.in_flight.push(sent, self.meter.limits().in_flight_max) {
-            Metric::RequestsInFlight
+        if self.shared.in_flight.push(sent, self.meter.limits().in_flight_max) {
+            self.meter.add(self.meter.series(Metric::RequestsInFlight), 1);
+            let series = self.meter.series(Metric::InFlightRequestBytes).request(request);
+            self.meter.add(series, size_bytes);
         } else {
-            Metric::InFlightEvicted
-        };
-        self.meter.add(self.meter.series(metric), 1);
+            self.shared.commits.forget_last(commits);
+            self.meter.add(self.meter.series(Metric::InFlightEvicted), 1);
+        }
         if header.api_key == SASL_HANDSHAKE && header.api_version == 0 {
             self.state.tokens = true;
         }
@@ -219,11 +346,17 @@ impl<H: Host> Handler for RequestHandler<'_, H> {
 
     fn client_id(&mut self, id: Option<&[u8]>) -> bool {
         if self.shared.detected || sniff::is_plausible_client_id(id) {
+            self.shared.identity.saw_client_id(&mut self.meter, id);
             return true;
         }
         self.state.open = None;
         self.cause = Some(Reason::NotKafka);
         false
+    }
+
+    fn long_client_id(&mut self) -> bool {
+        self.shared.identity.saw_long_client_id();
+        true
     }
 
     fn frame_end(&mut self, size: u32, outcome: Outcome) {
@@ -236,12 +369,13 @@ impl<H: Host> Handler for RequestHandler<'_, H> {
         let OpenRequest { header, request, .. } = open;
         let version = self.meter.version(header.api_key, header.api_version);
         self.meter.add(self.meter.series(Metric::Requests).request(request).detail(version), 1);
-        let bytes = u64::from(size).saturating_add(SIZE_FIELD);
-        self.meter.add_size(self.meter.series(Metric::RequestBytes).request(request), bytes);
+        let size_bytes = size.saturating_add(SIZE_FIELD);
+        self.meter.add(self.meter.series(Metric::RequestBytes).request(request), size_bytes);
         if outcome == Outcome::OverLimit {
             self.undecoded(request, Reason::OverLimit);
         }
-        self.sent(open);
+        self.count_particular(&open, version);
+        self.sent(open, size_bytes);
     }
 }
 
@@ -253,22 +387,37 @@ impl<H: Host> Visitor for RequestHandler<'_, H> {
     fn value(&mut self, field: &'static Field, value: Value<'_>) -> Flow {
         let topic = &mut self.state.topic;
         match (field.role, value) {
-            (Role::Acks, Value::Int(acks)) => {
-                if let Some(open) = self.state.open.as_mut() {
-                    open.acks = Some(acks);
-                }
-            }
-            (Role::ReplicaId, Value::Int(id)) => {
-                if let Some(open) = self.state.open.as_mut()
-                    && id >= 0
-                {
-                    open.request = Request::FETCH_FOLLOWER;
-                }
-                return Flow::SkipRest;
-            }
+            (Role::Acks, Value::Int(acks)) => self.set_open(|open| open.acks = Some(acks)),
+            (Role::ReplicaId, Value::Int(id)) => return self.replica(id),
             (Role::TopicName, Value::String(name)) => topic.set_name(name),
             (Role::TopicId, Value::Uuid(id)) => topic.set_id(id),
             (Role::Records, Value::Records(size_bytes)) => topic.tally.add_bytes(size_bytes),
+            (Role::GroupId, Value::String(name)) => {
+                let party = self.meter.party(Label::Group, name);
+                self.group(party);
+            }
+            (Role::GroupId, Value::Contents(_)) => {
+                let party = self.meter.party_overflow(Label::Group);
+                self.group(party);
+            }
+            (Role::Generation, Value::Int(generation)) => {
+                let generation = i32::try_from(generation).unwrap_or(-1);
+                self.set_open(|open| open.generation = generation);
+            }
+            (Role::PartitionIndex, Value::Int(partition)) => {
+                self.state.partition = i32::try_from(partition).unwrap_or(-1);
+            }
+            (Role::FetchOffset, Value::Int(offset)) => self.fetches(offset),
+            (Role::CommittedOffset, Value::Int(offset)) => self.commits(offset),
+            (Role::SoftwareName, Value::String(name)) => {
+                self.shared.identity.saw_software_name(name);
+            }
+            (Role::SoftwareVersion, Value::String(version)) => {
+                self.shared.identity.saw_software_version(&mut self.meter, version);
+            }
+            (Role::CompressionType, Value::Int(compression)) => {
+                self.set_open(|open| open.compression = Some(compression));
+            }
             _ => {}
         }
         Flow::Continue
@@ -287,19 +436,48 @@ impl<H: Host> Visitor for RequestHandler<'_, H> {
     }
 }
 
-/// What is wanted of a request; most are counted by their header alone.
-fn wanted(api_key: i16) -> RoleSet {
-    match api_key {
-        PRODUCE => PRODUCE_ROLES,
-        FETCH => RoleSet::of(&[Role::ReplicaId]),
-        _ => RoleSet::EMPTY,
+impl<H: Host> RequestHandler<'_, H> {
+    fn set_open(&mut self, set: impl FnOnce(&mut OpenRequest)) {
+        if let Some(open) = self.state.open.as_mut() {
+            set(open);
+        }
+    }
+
+    /// A Fetch tells who asks: a broker that replicates, or a consumer.
+    fn replica(&mut self, id: i64) -> Flow {
+        if id < 0 {
+            // Versions up to 14 tell it first, later ones only of a broker and at the end.
+            return if self.meter.counts(MetricGroup::Lag) {
+                Flow::Continue
+            } else {
+                Flow::SkipRest
+            };
+        }
+        self.set_open(|open| open.request = Request::FETCH_FOLLOWER);
+        self.state.follower = true;
+        let meter = &mut self.meter;
+        let lag = meter.series(Metric::TopicFetchLag);
+        std::mem::take(&mut self.shared.fetch_lag).give_back(|topic, change| {
+            meter.add(lag.topic(topic), change);
+        });
+        Flow::SkipRest
     }
 }
 
-const PRODUCE_ROLES: RoleSet =
-    RoleSet::of(&[Role::Acks, Role::Topics, Role::TopicName, Role::TopicId, Role::Records]);
-pub(super) const PRODUCE: i16 = 0;
-pub(super) const FETCH: i16 = 1;
-const SASL_HANDSHAKE: i16 = 17;
+impl OpenRequest {
+    fn new(header: RequestHeader, request: Request, known: bool) -> Self {
+        Self {
+            header,
+            request,
+            known,
+            acks: None,
+            group: None,
+            generation: -1,
+            commits: 0,
+            compression: None,
+        }
+    }
+}
+
 /// Bytes of a frame's size field, which belong to the frame's bytes on the wire.
-pub(super) const SIZE_FIELD: u64 = 4;
+pub(super) const SIZE_FIELD: u32 = 4;

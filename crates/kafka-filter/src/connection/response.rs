@@ -1,18 +1,25 @@
-//! What brokers answer: how long it took, with which errors, which records, which topics are real.
+//! What brokers answer: how long it took, with which errors, which records, how far behind readers
+//! are, which topics are real.
 
 use kafka_wire::header;
 use kafka_wire::schema::{self, Field, Role, RoleSet};
 use kafka_wire::{Batch, Flow, FrameSize, Handler, Head, Outcome, Plan, Value, Visitor};
 
 use super::Shared;
-use super::request::{FETCH, PRODUCE, SIZE_FIELD};
+use super::commits::Commit;
+use super::fetch_lag::Answer;
+use super::group_scope::GroupScope;
+use super::request::SIZE_FIELD;
 use super::tally::Way;
 use super::topic_scope::TopicScope;
-use crate::filter::Meter;
+use super::wanted::{self, FETCH, JOIN_GROUP, PRODUCE};
+use crate::filter::{Meter, seconds};
+use crate::group_lag::GroupOffset;
 use crate::host::Host;
 use crate::in_flight::{Entry, Sent};
-use crate::metrics::catalog::Metric;
-use crate::metrics::series::{Reason, Request, Topic};
+use crate::metrics::catalog::{Label, Metric};
+use crate::metrics::groups::MetricGroup;
+use crate::metrics::series::{Party, Reason, Request, Topic};
 
 /// State of the direction from broker to client between two callbacks.
 #[derive(Default)]
@@ -23,8 +30,20 @@ pub(super) struct ResponseState {
     wanted: RoleSet,
     in_topic: bool,
     topic: TopicScope,
+    partition: Partition,
+    group: GroupScope,
     /// Topics of this response, whose time is known at its end.
     topics: Vec<Topic>,
+}
+
+/// The partition that is being read.
+#[derive(Clone, Copy, Default)]
+struct Partition {
+    index: i32,
+    high_watermark: Option<i64>,
+    /// The offset behind the last batch.
+    next_offset: Option<i64>,
+    committed_offset: Option<i64>,
 }
 
 /// Handles the frames of one callback.
@@ -40,6 +59,11 @@ impl ResponseState {
     /// The label of the response that is being decoded.
     pub(super) fn current(&self) -> Option<Request> {
         self.current.map(|sent| sent.request)
+    }
+
+    /// The request whose response is passing.
+    pub(super) fn answering(&self) -> Option<&Sent> {
+        self.current.as_ref()
     }
 }
 
@@ -68,6 +92,8 @@ impl<'a, H: Host> ResponseHandler<'a, H> {
         self.state.current = Some(sent);
         self.state.throttle_ms = 0;
         self.state.in_topic = false;
+        self.state.partition = Partition::default();
+        self.state.group = GroupScope::of_request(sent.group);
         let Some(api) = schema::api(sent.api_key) else {
             return UNREAD;
         };
@@ -81,11 +107,9 @@ impl<'a, H: Host> ResponseHandler<'a, H> {
             sent.api_version
         };
         let message = &api.response;
-        let wanted = if sent.api_key == FETCH && sent.request != Request::FETCH_FOLLOWER {
-            FETCH_ROLES
-        } else {
-            ROLES
-        };
+        let metrics = self.meter.filter.config().metrics;
+        let is_follower = sent.request == Request::FETCH_FOLLOWER;
+        let wanted = wanted::of_response(sent.api_key, metrics, is_follower);
         if !message.versions.contains(version) || !message.roles.intersects(wanted) {
             return UNREAD;
         }
@@ -97,78 +121,121 @@ impl<'a, H: Host> ResponseHandler<'a, H> {
     }
 
     fn error_code(&mut self, code: i16) {
-        let Some(request) = self.state.current() else { return };
+        let Some(sent) = self.state.current else { return };
+        self.state.group.saw_error_code(code);
         if code == 0 {
             self.state.topic.success |= self.state.in_topic;
+            self.told_offset(sent);
             return;
         }
         let error = self.meter.error(code);
         let series = self.meter.series(Metric::ResponseErrors);
-        self.meter.add(series.request(request).detail(error), 1);
+        self.meter.add(series.request(sent.request).detail(error), 1);
+        if !self.state.group.note_error(code) {
+            self.group_error(self.state.group.group(), sent.request, code, 1);
+        }
         if self.state.in_topic && !self.state.topic.note_error(code) {
             // More kinds of errors than are kept: this one is counted for the topic as far as it
             // is known by now.
             let topic = self.named_topic();
-            self.topic_error(topic, request, code, 1);
+            self.topic_error(topic, sent.request, code, 1);
+        }
+        if sent.commits > 0 && self.state.in_topic {
+            let topic = self.named_topic();
+            self.shared.commits.refuse(sent.commits, topic, self.state.partition.index);
         }
     }
 
     fn topic_error(&mut self, topic: Topic, request: Request, code: i16, count: u32) {
-        let error = self.meter.error(code);
-        let series = self.meter.series(Metric::TopicErrors);
-        self.meter.add(series.topic(topic).request(request).detail(error), count);
+        if self.meter.counts(MetricGroup::Topics) {
+            let error = self.meter.error(code);
+            let series = self.meter.series(Metric::TopicErrors);
+            self.meter.add(series.topic(topic).request(request).detail(error), count);
+        }
+    }
+
+    fn group_error(&mut self, group: Option<Party>, request: Request, code: i16, count: u32) {
+        if let Some(group) = group
+            && self.meter.counts(MetricGroup::Groups)
+        {
+            let error = self.meter.error(code);
+            let series = self.meter.series(Metric::GroupErrors);
+            self.meter.add(series.request(request).detail(error).party(group), count);
+        }
+    }
+
+    /// Counts the errors of the group that was read, and closes its part of the response.
+    fn group_ends(&mut self) {
+        let Some(sent) = self.state.current else { return };
+        let (group, errors) = self.state.group.end();
+        for (code, count) in errors.iter() {
+            self.group_error(group, sent.request, code, count);
+        }
     }
 
     /// A topic's part of the response ends.
     fn answered(&mut self) {
-        self.state.in_topic = false;
         let Some(sent) = self.state.current else { return };
-        match sent.api_key {
-            PRODUCE | FETCH => {
-                let topic = self.named_topic();
-                self.moved(sent, topic);
-                self.count_errors(sent.request, topic);
-            }
-            api_key => {
-                if TELLING_APIS.contains(&api_key)
-                    && self.state.topic.success
-                    && let Some(name) = self.state.topic.name()
-                {
-                    self.meter.learn_topic(self.state.topic.id(), name);
-                }
-                if self.state.topic.errors().next().is_some() {
-                    let topic = self.named_topic();
-                    self.count_errors(sent.request, topic);
-                }
-            }
+        self.partition_ends(sent);
+        self.state.in_topic = false;
+        if wanted::moves_records(sent.api_key) {
+            let topic = self.named_topic();
+            self.moved(sent, topic);
+            self.count_errors(sent.request, topic);
+            return;
+        }
+        if wanted::tells_topics(sent.api_key)
+            && self.state.topic.success
+            && let Some(name) = self.state.topic.name()
+        {
+            self.meter.learn_topic(self.state.topic.id(), name);
+        }
+        if self.state.topic.errors().iter().next().is_some() {
+            let topic = self.named_topic();
+            self.count_errors(sent.request, topic);
         }
     }
 
-    /// The label value of the topic that is being read.
+    /// The label value of the topic that is being read, as far as it is known by now.
     fn named_topic(&mut self) -> Topic {
+        if let Some(topic) = self.state.topic.label {
+            return topic;
+        }
         let scope = &self.state.topic;
-        match (scope.id(), scope.name()) {
+        let topic = match (scope.id(), scope.name()) {
             (Some(id), _) => self.meter.topic_of_id(id),
             (None, Some(name)) if scope.success => self.meter.admit_topic(name),
             (None, Some(name)) => match self.meter.find_topic(name) {
                 Some(topic) => topic,
-                None => self.meter.topic_overflow(),
+                // A later partition may be answered without error and so confirm the name.
+                None if self.state.topic.overflowed => return Topic::OTHER,
+                None => {
+                    self.state.topic.overflowed = true;
+                    return self.meter.topic_overflow();
+                }
             },
             (None, None) => self.meter.topic_overflow(),
-        }
+        };
+        self.state.topic.label = Some(topic);
+        topic
     }
 
     /// Counts what was produced to the topic before it had a name, or what was fetched from it.
     fn moved(&mut self, sent: Sent, topic: Topic) {
         if sent.api_key == PRODUCE {
-            let waiting = self.state.topic.name().and_then(|name| self.shared.unnamed.take(name));
-            if let Some(tally) = waiting {
-                tally.count(&mut self.meter, Way::Produced, topic);
+            while let Some((client, tally)) =
+                self.state.topic.name().and_then(|name| self.shared.unnamed.take(name))
+            {
+                tally.count(&mut self.meter, Way::Produced, topic, client);
             }
         } else {
-            self.state.topic.tally.count(&mut self.meter, Way::Fetched, topic);
+            self.state.topic.tally.count(&mut self.meter, Way::Fetched, topic, sent.client);
         }
         if sent.request == Request::FETCH_FOLLOWER {
+            return;
+        }
+        self.shared.identity.saw_topic(&mut self.meter, topic);
+        if !self.meter.counts(MetricGroup::TopicDuration) {
             return;
         }
         if self.state.topics.len() < TOPICS_MAX {
@@ -179,8 +246,109 @@ impl<'a, H: Host> ResponseHandler<'a, H> {
         }
     }
 
+    /// The partition that was read ends: another begins, or its topic ends.
+    fn partition_ends(&mut self, sent: Sent) {
+        let partition = std::mem::take(&mut self.state.partition);
+        let Some(high_watermark) = partition.high_watermark else { return };
+        if sent.api_key != FETCH || sent.request == Request::FETCH_FOLLOWER {
+            return;
+        }
+        let topic = if high_watermark >= 0 {
+            self.named_topic()
+        } else {
+            self.state.topic.label.unwrap_or(Topic::UNRESOLVED)
+        };
+        let answer = Answer {
+            label: topic,
+            partition: partition.index,
+            high_watermark,
+            next_offset: partition.next_offset,
+        };
+        let max = self.meter.limits().lag_partitions_max;
+        let key = self.state.topic.key();
+        let meter = &mut self.meter;
+        let lag = meter.series(Metric::TopicFetchLag);
+        let change = |topic, change| meter.add(lag.topic(topic), change);
+        let now_s = seconds(self.now_ns);
+        if !self.shared.fetch_lag.answered(key, &answer, now_s, max, change) {
+            self.meter.lag_untracked();
+        }
+        if high_watermark >= 0 {
+            self.meter.watermark(topic, partition.index, high_watermark, self.now_ns);
+        }
+    }
+
+    /// An OffsetFetch tells what a group has committed.
+    fn told_offset(&mut self, sent: Sent) {
+        if self.state.in_topic
+            && sent.commits == 0
+            && let Some(offset) = self.state.partition.committed_offset.take()
+            && let Some(group) = self.state.group.group()
+        {
+            let topic = self.named_topic();
+            let (partition, generation) = (self.state.partition.index, sent.generation);
+            let offset = GroupOffset { group, topic, partition, offset, generation };
+            self.meter.told_offset(&offset, self.now_ns);
+        }
+    }
+
+    /// A member of a classic group is answered: the leader's answer stands for the rebalance.
+    fn joined(&mut self, member: &[u8]) {
+        if self.state.group.is_leader(member)
+            && let Some(group) = self.state.group.group()
+        {
+            self.rebalanced(group);
+        }
+    }
+
+    fn rebalanced(&mut self, group: Party) {
+        if self.meter.counts(MetricGroup::Groups) {
+            self.meter.add(self.meter.series(Metric::GroupRebalances).party(group), 1);
+        }
+    }
+
+    /// A generation or a member's epoch in an answer.
+    fn generation(&mut self, generation: i32) {
+        let Some(sent) = self.state.current else { return };
+        if let Some(group) = self.state.group.answered_group()
+            && wanted::has_member_epoch(sent.api_key)
+            && generation > sent.generation.max(0)
+        {
+            self.rebalanced(group);
+        }
+        self.state.group.generation = generation;
+    }
+
+    /// Counts what only answers to group requests have.
+    fn count_group(&mut self, sent: Sent) {
+        self.group_ends();
+        let Some(group) = self.state.group.answered_group() else { return };
+        if sent.api_key == JOIN_GROUP && self.meter.counts(MetricGroup::Groups) {
+            let series = self.meter.series(Metric::GroupJoinDuration).party(group);
+            self.meter.sample(series, self.elapsed_us(sent));
+        }
+        if wanted::shows_life(sent.api_key) {
+            // A heartbeat tells its generation, an answer to a join the one that begins.
+            let generation = self.state.group.generation.max(sent.generation);
+            self.meter.group_is_alive(group, generation, self.now_ns);
+        }
+    }
+
+    /// Applies the offsets that a request has committed, but those that were refused.
+    fn committed(&mut self, sent: Sent) {
+        let (meter, now_ns) = (&mut self.meter, self.now_ns);
+        self.shared.commits.answered(sent.commits, |commit| {
+            if let Some(group) = sent.group {
+                let Commit { topic, partition, offset } = commit;
+                let generation = sent.generation;
+                let offset = GroupOffset { group, topic, partition, offset, generation };
+                meter.committed(&offset, now_ns);
+            }
+        });
+    }
+
     fn count_errors(&mut self, request: Request, topic: Topic) {
-        for (code, count) in self.state.topic.errors() {
+        for (code, count) in self.state.topic.errors().iter() {
             self.topic_error(topic, request, code, count);
         }
     }
@@ -238,6 +406,9 @@ impl<H: Host> Handler for ResponseHandler<'_, H> {
             self.meter.add(self.meter.series(Metric::UnacknowledgedRequests), unanswered);
             let series = self.meter.series(Metric::RequestsInFlight);
             self.meter.add(series, unanswered.saturating_neg());
+            let bytes = i64::try_from(matched.unanswered_bytes).unwrap_or(i64::MAX);
+            let series = self.meter.series(Metric::InFlightRequestBytes);
+            self.meter.add(series.request(Request::known(PRODUCE)), bytes.saturating_neg());
         }
         match matched.entry {
             Entry::Request(sent) => self.begin(sent, bytes),
@@ -249,9 +420,11 @@ impl<H: Host> Handler for ResponseHandler<'_, H> {
         let Some(sent) = self.state.current.take() else { return };
         let request = sent.request;
         self.meter.add(self.meter.series(Metric::RequestsInFlight), -1);
+        let series = self.meter.series(Metric::InFlightRequestBytes).request(request);
+        self.meter.add(series, i64::from(sent.size_bytes).saturating_neg());
         self.meter.add(self.meter.series(Metric::Responses).request(request), 1);
-        let bytes = u64::from(size).saturating_add(SIZE_FIELD);
-        self.meter.add_size(self.meter.series(Metric::ResponseBytes).request(request), bytes);
+        let size_bytes = size.saturating_add(SIZE_FIELD);
+        self.meter.add(self.meter.series(Metric::ResponseBytes).request(request), size_bytes);
         let duration = self.meter.series(Metric::RequestDuration).request(request);
         self.meter.sample(duration, self.elapsed_us(sent));
         if self.state.throttle_ms > 0 {
@@ -264,6 +437,10 @@ impl<H: Host> Handler for ResponseHandler<'_, H> {
             let series = self.meter.series(Metric::UndecodedMessages);
             self.meter.add(series.detail(Reason::OverLimit).request(request), 1);
         }
+        if sent.commits > 0 {
+            self.committed(sent);
+        }
+        self.count_group(sent);
         let mut topics = std::mem::take(&mut self.state.topics);
         for topic in topics.drain(..) {
             self.topic_duration(sent, topic);
@@ -290,49 +467,79 @@ impl<H: Host> Visitor for ResponseHandler<'_, H> {
             }
             (Role::TopicName, Value::String(name)) => topic.set_name(name),
             (Role::TopicId, Value::Uuid(id)) => topic.set_id(id),
+            (Role::PartitionIndex, Value::Int(index)) => {
+                if let Some(sent) = self.state.current {
+                    self.partition_ends(sent);
+                }
+                self.state.partition.index = i32::try_from(index).unwrap_or(-1);
+            }
+            (Role::HighWatermark, Value::Int(offset)) => {
+                self.state.partition.high_watermark = Some(offset);
+            }
+            (Role::CommittedOffset, Value::Int(offset)) => {
+                self.state.partition.committed_offset = Some(offset);
+            }
+            (Role::GroupId, Value::String(name)) => {
+                let group = self.meter.party(Label::Group, name);
+                self.state.group.set_group(group);
+            }
+            (Role::GroupId, Value::Contents(_)) => {
+                let group = self.meter.party_overflow(Label::Group);
+                self.state.group.set_group(group);
+            }
+            (Role::Generation, Value::Int(generation)) => {
+                self.generation(i32::try_from(generation).unwrap_or(-1));
+            }
+            (Role::Leader, Value::String(leader)) => self.state.group.set_leader(leader),
+            (Role::MemberId, Value::String(member)) => {
+                self.joined(member);
+                return Flow::SkipRest;
+            }
             _ => {}
         }
         Flow::Continue
     }
 
-    fn enter(&mut self, _field: &'static Field) {
-        self.state.in_topic = true;
-        self.state.topic.clear();
+    fn enter(&mut self, field: &'static Field) {
+        if field.role == Role::Groups {
+            self.state.group.begin();
+        } else {
+            self.state.in_topic = true;
+            self.state.topic.clear();
+        }
     }
 
-    fn leave(&mut self, _field: &'static Field) {
-        self.answered();
+    fn leave(&mut self, field: &'static Field) {
+        if field.role == Role::Groups {
+            self.group_ends();
+        } else {
+            self.answered();
+        }
     }
 
     fn batch(&mut self, _field: &'static Field, batch: &Batch) {
+        self.state.partition.next_offset = Some(batch.next_offset());
         // Transaction markers are no user's records (KIP-98). A batch that is cut off at the end of
         // a response does not come here: the client asks for it again.
-        if !batch.is_control() {
-            self.state.topic.tally.add_bytes(batch.size_bytes);
-            self.state.topic.tally.add_batch(batch);
+        if batch.is_control() {
+            return;
+        }
+        self.state.topic.tally.add_bytes(batch.size_bytes);
+        self.state.topic.tally.add_batch(batch);
+        if self.meter.counts(MetricGroup::EndToEndLatency)
+            && !batch.is_log_append_time()
+            && batch.max_timestamp > 0
+        {
+            let topic = self.named_topic();
+            let age_ms = self.meter.unix_ms(self.now_ns).saturating_sub(batch.max_timestamp);
+            let series = self.meter.series(Metric::TopicEndToEndLatency).topic(topic);
+            self.meter.sample(series, u64::try_from(age_ms).unwrap_or(0));
         }
     }
 }
 
-const ROLES: RoleSet = RoleSet::of(&[
-    Role::ErrorCode,
-    Role::ThrottleTimeMs,
-    Role::Topics,
-    Role::TopicName,
-    Role::TopicId,
-]);
-const FETCH_ROLES: RoleSet = RoleSet::of(&[
-    Role::ErrorCode,
-    Role::ThrottleTimeMs,
-    Role::Topics,
-    Role::TopicName,
-    Role::TopicId,
-    Role::Records,
-]);
 /// A response of which nothing is read.
 const UNREAD: Head = Head { size_bytes: 0, client_id: false, plan: Plan::Skip };
-/// Metadata, CreateTopics, DescribeTopicPartitions: they tell which topics there are.
-const TELLING_APIS: [i16; 3] = [3, 19, 75];
 /// UNSUPPORTED_VERSION.
 const UNSUPPORTED_VERSION: i16 = 35;
 const ERROR_CODE_SIZE: usize = 2;

@@ -8,7 +8,8 @@ use kafka_wire::{Batch, Codec};
 use crate::filter::Meter;
 use crate::host::Host;
 use crate::metrics::catalog::Metric;
-use crate::metrics::series::Topic;
+use crate::metrics::groups::MetricGroup;
+use crate::metrics::series::{Party, Topic};
 
 /// Records, bytes and batches of one topic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub(super) struct Tally {
     batches: [u32; CODECS.len()],
 }
 
-/// Which three metrics a tally goes to.
+/// Which metrics a tally goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
     Produced,
@@ -28,7 +29,33 @@ pub(super) enum Way {
 /// Tallies of topics that no broker has named yet; never more than [`UNNAMED_MAX`].
 #[derive(Default)]
 pub(super) struct Unnamed {
-    topics: Vec<(Box<[u8]>, Tally)>,
+    topics: Vec<(Box<[u8]>, Party, Tally)>,
+}
+
+impl Way {
+    /// Records, bytes and batches of a topic.
+    const fn of_topic(self) -> (Metric, Metric, Metric) {
+        match self {
+            Self::Produced => (
+                Metric::TopicProducedRecords,
+                Metric::TopicProducedBytes,
+                Metric::TopicProducedBatches,
+            ),
+            Self::Fetched => (
+                Metric::TopicFetchedRecords,
+                Metric::TopicFetchedBytes,
+                Metric::TopicFetchedBatches,
+            ),
+        }
+    }
+
+    /// Records and bytes of a client.
+    const fn of_client(self) -> (Metric, Metric) {
+        match self {
+            Self::Produced => (Metric::ClientProducedRecords, Metric::ClientProducedBytes),
+            Self::Fetched => (Metric::ClientFetchedRecords, Metric::ClientFetchedBytes),
+        }
+    }
 }
 
 impl Tally {
@@ -46,24 +73,26 @@ impl Tally {
         }
     }
 
-    /// Counts it all for this topic.
-    pub(super) fn count<H: Host>(self, meter: &mut Meter<'_, H>, way: Way, topic: Topic) {
-        let (records, bytes, batches) = match way {
-            Way::Produced => (
-                Metric::TopicProducedRecords,
-                Metric::TopicProducedBytes,
-                Metric::TopicProducedBatches,
-            ),
-            Way::Fetched => (
-                Metric::TopicFetchedRecords,
-                Metric::TopicFetchedBytes,
-                Metric::TopicFetchedBatches,
-            ),
-        };
-        meter.add_size(meter.series(records).topic(topic), self.records);
-        meter.add_size(meter.series(bytes).topic(topic), self.bytes);
-        for (count, codec) in self.batches.into_iter().zip(CODECS) {
-            meter.add(meter.series(batches).topic(topic).detail(codec), count);
+    /// Counts it all for this topic and this client.
+    pub(super) fn count<H: Host>(
+        self,
+        meter: &mut Meter<'_, H>,
+        way: Way,
+        topic: Topic,
+        client: Party,
+    ) {
+        if meter.counts(MetricGroup::Topics) {
+            let (records, bytes, batches) = way.of_topic();
+            meter.add_size(meter.series(records).topic(topic), self.records);
+            meter.add_size(meter.series(bytes).topic(topic), self.bytes);
+            for (count, codec) in self.batches.into_iter().zip(CODECS) {
+                meter.add(meter.series(batches).topic(topic).detail(codec), count);
+            }
+        }
+        if meter.counts(MetricGroup::Clients) {
+            let (records, bytes) = way.of_client();
+            meter.add_size(meter.series(records).topic(topic).party(client), self.records);
+            meter.add_size(meter.series(bytes).topic(topic).party(client), self.bytes);
         }
     }
 
@@ -78,33 +107,35 @@ impl Tally {
 
 impl Unnamed {
     /// Keeps a tally until the topic is named. False when there is no room.
-    pub(super) fn keep(&mut self, name: &[u8], tally: Tally) -> bool {
-        if let Some((_, kept)) = self.topics.iter_mut().find(|(other, _)| **other == *name) {
+    pub(super) fn keep(&mut self, name: &[u8], client: Party, tally: Tally) -> bool {
+        let same =
+            |(other, by, _): &&mut (Box<[u8]>, Party, Tally)| **other == *name && *by == client;
+        if let Some((_, _, kept)) = self.topics.iter_mut().find(same) {
             kept.merge(tally);
             return true;
         }
         if self.topics.len() >= UNNAMED_MAX {
             return false;
         }
-        self.topics.push((name.into(), tally));
+        self.topics.push((name.into(), client, tally));
         true
     }
 
-    /// The tally of a topic that is being named, or has failed to be.
-    pub(super) fn take(&mut self, name: &[u8]) -> Option<Tally> {
-        let index = self.topics.iter().position(|(other, _)| **other == *name)?;
-        let (_, tally) = self.topics.swap_remove(index);
+    /// A tally of a topic that is being named, or has failed to be; each call gives another.
+    pub(super) fn take(&mut self, name: &[u8]) -> Option<(Party, Tally)> {
+        let index = self.topics.iter().position(|(other, _, _)| **other == *name)?;
+        let (_, client, tally) = self.topics.swap_remove(index);
         if self.topics.is_empty() {
             self.topics = Vec::new();
         }
-        Some(tally)
+        Some((client, tally))
     }
 
     /// Counts what is left as topics without a name.
     pub(super) fn give_up<H: Host>(&mut self, meter: &mut Meter<'_, H>) {
-        for (_, tally) in std::mem::take(&mut self.topics) {
+        for (_, client, tally) in std::mem::take(&mut self.topics) {
             let topic = meter.topic_overflow();
-            tally.count(meter, Way::Produced, topic);
+            tally.count(meter, Way::Produced, topic, client);
         }
     }
 }

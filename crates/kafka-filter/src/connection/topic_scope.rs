@@ -1,8 +1,10 @@
 //! The topic whose part of a message is being read.
 
 use crate::metrics::cardinality::TOPIC_NAME_SIZE_MAX;
+use crate::metrics::series::Topic;
 use crate::topic_directory::{NO_ID, TopicId};
 
+use super::fetch_lag::TopicKey;
 use super::tally::Tally;
 
 /// Name or id of the topic, and what was seen of it so far.
@@ -10,8 +12,11 @@ pub(super) struct TopicScope {
     name: [u8; TOPIC_NAME_SIZE_MAX],
     name_size: usize,
     id: TopicId,
-    /// Error codes other than zero, as often as they came.
-    errors: [(i16, u32); ERRORS_MAX],
+    errors: ErrorCounts,
+    /// The value of the label, once it was looked up.
+    pub(super) label: Option<Topic>,
+    /// It was counted as a value that is not one.
+    pub(super) overflowed: bool,
     /// A part of the topic was answered without error.
     pub(super) success: bool,
     pub(super) tally: Tally,
@@ -23,7 +28,9 @@ impl Default for TopicScope {
             name: [0; TOPIC_NAME_SIZE_MAX],
             name_size: 0,
             id: NO_ID,
-            errors: [(0, 0); ERRORS_MAX],
+            errors: ErrorCounts::default(),
+            label: None,
+            overflowed: false,
             success: false,
             tally: Tally::default(),
         }
@@ -35,7 +42,9 @@ impl TopicScope {
     pub(super) fn clear(&mut self) {
         self.name_size = 0;
         self.id = NO_ID;
-        self.errors = [(0, 0); ERRORS_MAX];
+        self.errors = ErrorCounts::default();
+        self.label = None;
+        self.overflowed = false;
         self.success = false;
         self.tally = Tally::default();
     }
@@ -61,9 +70,33 @@ impl TopicScope {
         (self.id != NO_ID).then_some(&self.id)
     }
 
+    /// Stands for the topic among the partitions that a connection fetches.
+    pub(super) fn key(&self) -> TopicKey {
+        match self.id() {
+            Some(id) => TopicKey::of_id(id),
+            None => TopicKey::of_name(self.name().unwrap_or_default()),
+        }
+    }
+
     /// Notes an error; false when there are too many different ones to keep.
     pub(super) fn note_error(&mut self, code: i16) -> bool {
-        let place = self.errors.iter_mut().find(|(other, count)| *other == code || *count == 0);
+        self.errors.note(code)
+    }
+
+    /// The errors that were noted, and how often.
+    pub(super) fn errors(&self) -> ErrorCounts {
+        self.errors
+    }
+}
+
+/// Error codes other than zero, as often as they came.
+#[derive(Clone, Copy, Default)]
+pub(super) struct ErrorCounts([(i16, u32); ERRORS_MAX]);
+
+impl ErrorCounts {
+    /// Notes an error; false when there are too many different ones to keep.
+    pub(super) fn note(&mut self, code: i16) -> bool {
+        let place = self.0.iter_mut().find(|(other, count)| *other == code || *count == 0);
         match place {
             Some(place) => {
                 *place = (code, place.1.saturating_add(1));
@@ -73,11 +106,11 @@ impl TopicScope {
         }
     }
 
-    /// The errors that were noted, and how often.
-    pub(super) fn errors(&self) -> impl Iterator<Item = (i16, u32)> + use<> {
-        self.errors.into_iter().filter(|(_, count)| *count > 0)
+    /// Each error that was noted, and how often.
+    pub(super) fn iter(self) -> impl Iterator<Item = (i16, u32)> {
+        self.0.into_iter().filter(|(_, count)| *count > 0)
     }
 }
 
-/// Different error codes that are kept for one topic in one message.
+/// Different error codes that are kept for one topic or group in one message.
 const ERRORS_MAX: usize = 4;

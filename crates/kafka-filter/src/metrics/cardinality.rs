@@ -1,24 +1,43 @@
-//! How many values a label may have: peers choose topics and numbers, Envoy forgets no series.
+//! How many values a label may have: peers choose topics, clients, groups and numbers, and Envoy
+//! forgets no series.
 //!
 //! Each value is admitted once for all workers of the process, by a count that they share, and
 //! then has an index on each worker that meets it. Beyond the cap a value reads `__other__`, for
-//! good: the count never falls. What is looked up here in vain costs a call to the host, so values
-//! that were refused are remembered by a hash.
+//! good: the count never falls. So does one that the configuration's patterns do not admit, which
+//! takes no place. What is looked up here in vain costs a call to the host or a match of patterns,
+//! so values that were turned away are remembered by a hash.
+
+mod shared_set;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher, Hasher};
 
-use super::catalog::{Label, Reporter};
-use crate::config::LabelCaps;
-use crate::host::{Expect, Host};
+use super::catalog::{Label, Metric, Reporter};
+use super::name::VALUE_SIZE_MAX;
+use super::series::{Party, Topic};
+use crate::config::{Config, PatternSet};
+use crate::host::Host;
+use shared_set::{Added, SharedSet};
 
 /// The values of all labels whose values peers choose.
 pub struct Labels {
-    topic: Values,
-    request: Values,
-    api_version: Values,
-    error: Values,
+    namespace: Box<str>,
+    combinations_max: u32,
+    /// In the order of [`CAPPED`].
+    values: Vec<Values>,
 }
+
+/// Labels with a cap.
+pub const CAPPED: [Label; 8] = [
+    Label::Topic,
+    Label::ClientId,
+    Label::Group,
+    Label::Software,
+    Label::SoftwareVersion,
+    Label::Request,
+    Label::ApiVersion,
+    Label::Error,
+];
 
 /// What became of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,53 +49,58 @@ pub enum Admission {
     First(u32, u32),
     /// Over the cap.
     Refused,
+    /// Not among the values that the configuration wants to see.
+    Denied,
 }
 
 /// The values of one label.
 struct Values {
-    /// Start of its keys in shared memory.
-    prefix: Vec<u8>,
-    cap: u32,
+    shared: SharedSet,
+    patterns: PatternSet,
     index: HashMap<Box<[u8]>, u32, BuildHasherDefault<DefaultHasher>>,
     values: Vec<Box<[u8]>>,
-    /// Hashes of refused values; the newest takes the place of another.
-    refused: Vec<u64>,
-    key: Vec<u8>,
+    refused: Memory,
+    denied: Memory,
 }
+
+/// Hashes of values; the newest takes the place of another.
+#[derive(Default)]
+struct Memory(Vec<u64>);
 
 impl Labels {
     /// No values yet. `namespace` separates plugin configurations with different root ids.
     #[must_use]
-    pub fn new(caps: LabelCaps, namespace: &str) -> Self {
-        let values = |label: Label, cap| Values::new(namespace, label, cap);
+    pub fn new(config: &Config, namespace: &str) -> Self {
+        let values = CAPPED.iter().map(|&label| Values::new(config, namespace, label));
         Self {
-            topic: values(Label::Topic, caps.topic),
-            request: values(Label::Request, caps.request),
-            api_version: values(Label::ApiVersion, caps.api_version),
-            error: values(Label::Error, caps.error),
+            namespace: namespace.into(),
+            combinations_max: config.limits.combinations_max,
+            values: values.collect(),
         }
     }
 
-    /// The topic's index if it was admitted by any worker, `Refused` if it never can be; `None`
-    /// when nobody has asked for it.
-    pub fn find_topic<H: Host>(&mut self, host: &mut H, name: &[u8]) -> Option<Admission> {
-        self.topic.find(host, name)
+    /// The value's index if it was admitted by any worker, `Refused` or `Denied` if it never can
+    /// be; `None` when nobody has asked for it.
+    pub fn find<H: Host>(&mut self, host: &mut H, label: Label, value: &[u8]) -> Option<Admission> {
+        self.of_mut(label)?.find(host, value)
     }
 
-    /// Admits a topic that a broker's answer named without error.
-    pub fn admit_topic<H: Host>(
+    /// Admits a value if there is room for it. A topic must have been named by a broker's answer
+    /// without error.
+    pub fn admit<H: Host>(
         &mut self,
         host: &mut H,
         reporter: Reporter,
-        name: &[u8],
+        label: Label,
+        value: &[u8],
     ) -> Admission {
-        if !is_topic_name(name) {
-            return Admission::Refused;
+        match self.of_mut(label) {
+            Some(values) if is_sound(label, value) => values.admit(host, reporter, value),
+            _ => Admission::Refused,
         }
-        self.topic.admit(host, reporter, name)
     }
 
-    /// Admits a number of a label other than the topic.
+    /// Admits a number of a label whose values are numbers.
     pub fn admit_number<H: Host>(
         &mut self,
         host: &mut H,
@@ -84,10 +108,22 @@ impl Labels {
         label: Label,
         number: i16,
     ) -> Admission {
-        match self.of_mut(label) {
-            Some(values) => values.admit(host, reporter, &number.to_be_bytes()),
-            None => Admission::Refused,
-        }
+        self.admit(host, reporter, label, &number.to_be_bytes())
+    }
+
+    /// Whether one more series of a metric may tell a party apart. `name` is the series' own.
+    pub(super) fn combine<H: Host>(
+        &mut self,
+        host: &mut H,
+        reporter: Reporter,
+        metric: Metric,
+        name: &str,
+    ) -> bool {
+        let mut set = Vec::from(b"combinations\0".as_slice());
+        set.extend_from_slice(metric.definition().name.as_bytes());
+        let mut set = SharedSet::new(&self.namespace, &set, self.combinations_max);
+        set.contains(host, name.as_bytes())
+            || set.add(host, reporter, name.as_bytes()) != Added::Full
     }
 
     /// How many values of a label connections of this reporter have admitted, on any worker.
@@ -97,48 +133,67 @@ impl Labels {
         reporter: Reporter,
         label: Label,
     ) -> u32 {
-        let values = if label == Label::Topic { Some(&mut self.topic) } else { self.of_mut(label) };
-        values.map_or(0, |values| values.count(host).0.of(reporter))
+        self.of_mut(label).map_or(0, |values| values.shared.size(host, reporter))
     }
 
-    pub(super) fn topic_name(&self, index: u32) -> Option<&[u8]> {
-        self.topic.value(index)
+    /// The name of a topic; `None` for the reserved values.
+    pub(crate) fn topic_name(&self, topic: Topic) -> Option<&[u8]> {
+        self.text(Label::Topic, topic.index()?)
     }
 
+    /// The name of a client, group or software; `None` for the reserved values.
+    pub(crate) fn party_name(&self, label: Label, party: Party) -> Option<&[u8]> {
+        self.text(label, party.index()?)
+    }
+
+    /// The value with this index among a label's.
+    pub(super) fn text(&self, label: Label, index: u32) -> Option<&[u8]> {
+        self.of(label)?.value(index)
+    }
+
+    /// The number with this index among a label's.
     pub(super) fn number(&self, label: Label, index: u16) -> Option<i16> {
-        let values = match label {
-            Label::Request => &self.request,
-            Label::ApiVersion => &self.api_version,
-            Label::Error => &self.error,
-            _ => return None,
-        };
-        let bytes = values.value(u32::from(index))?;
+        let bytes = self.text(label, u32::from(index))?;
         bytes.try_into().ok().map(i16::from_be_bytes)
     }
 
+    fn of(&self, label: Label) -> Option<&Values> {
+        self.values.get(CAPPED.iter().position(|&capped| capped == label)?)
+    }
+
     fn of_mut(&mut self, label: Label) -> Option<&mut Values> {
-        match label {
-            Label::Request => Some(&mut self.request),
-            Label::ApiVersion => Some(&mut self.api_version),
-            Label::Error => Some(&mut self.error),
-            _ => None,
-        }
+        self.values.get_mut(CAPPED.iter().position(|&capped| capped == label)?)
     }
 }
 
 impl Values {
-    fn new(namespace: &str, label: Label, cap: u32) -> Self {
-        let mut prefix = Vec::from(namespace.as_bytes());
-        prefix.push(0);
-        prefix.extend_from_slice(label.name().as_bytes());
-        prefix.push(0);
+    fn new(config: &Config, namespace: &str, label: Label) -> Self {
+        let caps = config.labels;
+        let cap = match label {
+            Label::Topic => caps.topic,
+            Label::ClientId => caps.client_id,
+            Label::Group => caps.group,
+            Label::Software => caps.software,
+            Label::SoftwareVersion => caps.software_version,
+            Label::Request => caps.request,
+            Label::ApiVersion => caps.api_version,
+            Label::Error => caps.error,
+            _ => 0,
+        };
+        let patterns = match label {
+            Label::Topic => config.patterns.topic.clone(),
+            Label::ClientId => config.patterns.client_id.clone(),
+            Label::Group => config.patterns.group.clone(),
+            Label::Software => config.patterns.software.clone(),
+            _ => PatternSet::default(),
+        };
         Self {
-            prefix,
-            cap,
+            shared: SharedSet::new(namespace, label.name().as_bytes(), cap),
+            patterns,
             index: HashMap::default(),
             values: Vec::new(),
-            refused: Vec::new(),
-            key: Vec::new(),
+            refused: Memory::default(),
+            denied: Memory::default(),
         }
     }
 
@@ -151,59 +206,31 @@ impl Values {
         if let Some(&index) = self.index.get(value) {
             return Some(Admission::Index(index));
         }
-        if self.is_refused(value) {
+        if self.refused.has(value) {
             return Some(Admission::Refused);
         }
-        self.set_key(VALUE_MARK, value);
-        host.shared(&self.key)?;
-        Some(Admission::Index(self.keep(value)))
+        if self.denied.has(value) {
+            return Some(Admission::Denied);
+        }
+        if !self.patterns.admits(value) {
+            self.denied.keep(value);
+            return Some(Admission::Denied);
+        }
+        let admitted = self.shared.contains(host, value);
+        admitted.then(|| Admission::Index(self.keep(value)))
     }
 
     fn admit<H: Host>(&mut self, host: &mut H, reporter: Reporter, value: &[u8]) -> Admission {
         if let Some(found) = self.find(host, value) {
             return found;
         }
-        let Some(counts) = self.reserve(host, reporter) else {
-            self.refuse(value);
-            return Admission::Refused;
-        };
-        self.set_key(VALUE_MARK, value);
-        if host.share(&self.key, &[1], Expect::Absent) {
-            return Admission::First(self.keep(value), counts.of(reporter));
-        }
-        // Another worker admitted the same value in between: its place is one too many.
-        self.change_count(host, |counts| Some(counts.add(reporter, -1)));
-        Admission::Index(self.keep(value))
-    }
-
-    /// Takes one of the places that the cap allows; `None` when there is none.
-    fn reserve<H: Host>(&mut self, host: &mut H, reporter: Reporter) -> Option<Counts> {
-        let cap = self.cap;
-        self.change_count(host, |counts| (counts.total() < cap).then(|| counts.add(reporter, 1)))
-    }
-
-    /// Changes the shared count, again when another worker was faster.
-    fn change_count<H: Host>(
-        &mut self,
-        host: &mut H,
-        change: impl Fn(Counts) -> Option<Counts>,
-    ) -> Option<Counts> {
-        for _ in 0..SHARE_TRIES_MAX {
-            let (counts, expect) = self.count(host);
-            let changed = change(counts)?;
-            if host.share(&self.key, &changed.encode(), expect) {
-                return Some(changed);
+        match self.shared.add(host, reporter, value) {
+            Added::First(count) => Admission::First(self.keep(value), count),
+            Added::Already => Admission::Index(self.keep(value)),
+            Added::Full => {
+                self.refused.keep(value);
+                Admission::Refused
             }
-        }
-        None
-    }
-
-    /// The shared count, and what must hold for it to be changed. Its key stays set.
-    fn count<H: Host>(&mut self, host: &mut H) -> (Counts, Expect) {
-        self.set_key(COUNT_MARK, &[]);
-        match host.shared(&self.key) {
-            Some((bytes, version)) => (Counts::decode(&bytes), Expect::Version(version)),
-            None => (Counts::default(), Expect::Absent),
         }
     }
 
@@ -214,75 +241,45 @@ impl Values {
         self.index.insert(value.into(), index);
         index
     }
+}
 
-    fn set_key(&mut self, mark: u8, value: &[u8]) {
-        self.key.clear();
-        self.key.extend_from_slice(&self.prefix);
-        self.key.push(mark);
-        self.key.extend_from_slice(value);
+impl Memory {
+    fn has(&self, value: &[u8]) -> bool {
+        let hash = hash(value);
+        self.place(hash).and_then(|place| self.0.get(place)) == Some(&hash)
     }
 
-    fn is_refused(&self, value: &[u8]) -> bool {
+    fn keep(&mut self, value: &[u8]) {
+        self.0.resize(MEMORY_MAX, 0);
         let hash = hash(value);
-        let len = u64::try_from(self.refused.len()).unwrap_or(0);
-        let place = hash.checked_rem(len).and_then(|place| usize::try_from(place).ok());
-        place.and_then(|place| self.refused.get(place)) == Some(&hash)
-    }
-
-    fn refuse(&mut self, value: &[u8]) {
-        self.refused.resize(REFUSED_MAX, 0);
-        let hash = hash(value);
-        let len = u64::try_from(self.refused.len()).unwrap_or(0);
-        let place = hash.checked_rem(len).and_then(|place| usize::try_from(place).ok());
-        if let Some(slot) = place.and_then(|place| self.refused.get_mut(place)) {
+        if let Some(slot) = self.place(hash).and_then(|place| self.0.get_mut(place)) {
             *slot = hash;
         }
     }
-}
 
-/// How many values were admitted, by connections of each reporter.
-#[derive(Clone, Copy, Default)]
-struct Counts([u32; Reporter::ALL.len()]);
-
-impl Counts {
-    fn total(self) -> u32 {
-        self.0.iter().fold(0, |sum, &count| sum.saturating_add(count))
-    }
-
-    fn of(self, reporter: Reporter) -> u32 {
-        self.0.get(reporter as usize).copied().unwrap_or(0)
-    }
-
-    fn add(mut self, reporter: Reporter, amount: i32) -> Self {
-        if let Some(count) = self.0.get_mut(reporter as usize) {
-            *count = count.saturating_add_signed(amount);
-        }
-        self
-    }
-
-    fn decode(bytes: &[u8]) -> Self {
-        let mut counts = Self::default();
-        let (chunks, _) = bytes.as_chunks::<4>();
-        for (count, chunk) in counts.0.iter_mut().zip(chunks) {
-            *count = u32::from_be_bytes(*chunk);
-        }
-        counts
-    }
-
-    fn encode(self) -> [u8; 4 * Reporter::ALL.len()] {
-        let mut bytes = [0; 4 * Reporter::ALL.len()];
-        let (chunks, _) = bytes.as_chunks_mut::<4>();
-        for (chunk, count) in chunks.iter_mut().zip(self.0) {
-            *chunk = count.to_be_bytes();
-        }
-        bytes
+    fn place(&self, hash: u64) -> Option<usize> {
+        let len = u64::try_from(self.0.len()).unwrap_or(0);
+        hash.checked_rem(len).and_then(|place| usize::try_from(place).ok())
     }
 }
 
-/// 1 to 249 characters of `[a-zA-Z0-9._-]`, as brokers enforce.
-fn is_topic_name(name: &[u8]) -> bool {
-    let plain = |&byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    (1..=TOPIC_NAME_SIZE_MAX).contains(&name.len()) && name.iter().all(plain)
+/// Whether brokers accept such a value: they enforce what topics and client libraries are called.
+fn is_sound(label: Label, value: &[u8]) -> bool {
+    let plain = |&byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
+    match label {
+        Label::Topic => {
+            (1..=TOPIC_NAME_SIZE_MAX).contains(&value.len())
+                && value.iter().all(|byte| plain(byte) || *byte == b'_')
+        }
+        // KIP-511: letters and digits at both ends, dots and dashes between.
+        Label::Software | Label::SoftwareVersion => {
+            let ends = [value.first(), value.last()];
+            value.len() <= VALUE_SIZE_MAX
+                && value.iter().all(plain)
+                && ends.into_iter().all(|end| end.is_some_and(u8::is_ascii_alphanumeric))
+        }
+        _ => value.len() <= VALUE_SIZE_MAX,
+    }
 }
 
 fn hash(value: &[u8]) -> u64 {
@@ -293,12 +290,8 @@ fn hash(value: &[u8]) -> u64 {
 
 /// Longest name of a topic, in bytes.
 pub const TOPIC_NAME_SIZE_MAX: usize = 249;
-/// Refused values that a worker remembers for each label.
-const REFUSED_MAX: usize = 256;
-/// How often a worker tries to change a shared count before it takes the value for refused.
-const SHARE_TRIES_MAX: u32 = 16;
-const VALUE_MARK: u8 = b'v';
-const COUNT_MARK: u8 = b'n';
+/// Values turned away that a worker remembers for each label.
+const MEMORY_MAX: usize = 256;
 
 #[cfg(test)]
 mod tests;

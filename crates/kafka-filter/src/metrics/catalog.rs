@@ -6,6 +6,8 @@
 
 mod definitions;
 
+use super::groups::MetricGroup;
+
 /// What stands before every name of the catalog in a stat's name.
 pub const PREFIX: &str = "kafka_filter_";
 
@@ -56,7 +58,7 @@ impl Reporter {
 pub enum Kind {
     /// Only rises.
     Counter,
-    /// Rises and falls; the filter only ever adds differences, because all workers share it.
+    /// Rises and falls. All workers share it: each adds differences, or sets what it knows of all.
     Gauge,
     /// A distribution of whole numbers.
     Histogram,
@@ -87,6 +89,14 @@ pub enum Label {
     Topic,
     /// The codec of a record batch.
     Compression,
+    /// What the client calls itself in its request headers.
+    ClientId,
+    /// The id of a consumer, share or streams group.
+    Group,
+    /// The client library (KIP-511).
+    Software,
+    /// The client library's version (KIP-511).
+    SoftwareVersion,
     /// Why something was given up or left out.
     Reason,
     /// The name of a label, in metrics about labels.
@@ -105,6 +115,10 @@ impl Label {
         Self::Error,
         Self::Topic,
         Self::Compression,
+        Self::ClientId,
+        Self::Group,
+        Self::Software,
+        Self::SoftwareVersion,
         Self::Reason,
         Self::LabelName,
         Self::FilterRelease,
@@ -120,11 +134,22 @@ impl Label {
             Self::Error => "error",
             Self::Topic => "topic",
             Self::Compression => "compression",
+            Self::ClientId => "client_id",
+            Self::Group => "group",
+            Self::Software => "software",
+            Self::SoftwareVersion => "software_version",
             Self::Reason => "reason",
             Self::LabelName => "label",
             Self::FilterRelease => "filter_release",
             Self::KafkaRelease => "kafka_release",
         }
+    }
+
+    /// Whether it says who: a metric has one such label at most, and the combinations that it makes
+    /// with others have a cap of their own.
+    #[must_use]
+    pub const fn is_party(self) -> bool {
+        matches!(self, Self::ClientId | Self::Group | Self::Software)
     }
 
     /// What its values are, in one sentence.
@@ -145,6 +170,16 @@ impl Label {
                  error"
             }
             Self::Compression => "`none`, `gzip`, `snappy`, `lz4`, `zstd`, or `unknown`",
+            Self::ClientId => {
+                "the client id of the request's header, after the rules of `labels.client_id.rewrite`; \
+                 `__none__` when it is null or empty"
+            }
+            Self::Group => "the id of a consumer, share or streams group",
+            Self::Software => {
+                "the client library by its own name (`apache-kafka-java`, `librdkafka`), from ApiVersions 3 \
+                 and newer; `__none__` when the client has not told it"
+            }
+            Self::SoftwareVersion => "the version of the client library",
             Self::Reason => "why, from the fixed list that stands at the metric",
             Self::LabelName => "the name of one of these labels",
             Self::FilterRelease => "the release of this filter",
@@ -181,6 +216,8 @@ pub enum Metric {
     UnacknowledgedRequests,
     /// `requests_in_flight`
     RequestsInFlight,
+    /// `in_flight_request_bytes`
+    InFlightRequestBytes,
     /// `in_flight_evicted_total`
     InFlightEvicted,
     /// `throttled_responses_total`
@@ -203,6 +240,36 @@ pub enum Metric {
     TopicErrors,
     /// `topic_request_duration_microseconds`
     TopicRequestDuration,
+    /// `topic_end_to_end_latency_milliseconds`
+    TopicEndToEndLatency,
+    /// `topic_fetch_lag_records`
+    TopicFetchLag,
+    /// `client_produced_records_total`
+    ClientProducedRecords,
+    /// `client_produced_bytes_total`
+    ClientProducedBytes,
+    /// `client_fetched_records_total`
+    ClientFetchedRecords,
+    /// `client_fetched_bytes_total`
+    ClientFetchedBytes,
+    /// `client_software_connections_total`
+    ClientSoftwareConnections,
+    /// `client_telemetry_pushes_total`
+    ClientTelemetryPushes,
+    /// `deprecated_requests_total`
+    DeprecatedRequests,
+    /// `group_requests_total`
+    GroupRequests,
+    /// `group_errors_total`
+    GroupErrors,
+    /// `group_rebalances_total`
+    GroupRebalances,
+    /// `group_join_duration_microseconds`
+    GroupJoinDuration,
+    /// `group_lag_records`
+    GroupLag,
+    /// `lag_untracked_partitions_total`
+    LagUntrackedPartitions,
     /// `undecoded_messages_total`
     UndecodedMessages,
     /// `label_values`
@@ -220,6 +287,8 @@ pub struct Definition {
     pub name: &'static str,
     /// Counter, gauge or histogram.
     pub kind: Kind,
+    /// Which switch of the configuration turns it off; `None` for what is always counted.
+    pub group: Option<MetricGroup>,
     /// Labels after `reporter`, in the order in which they stand in a stat's name.
     pub labels: &'static [Label],
     /// What one is: `requests`, `bytes`, `microseconds`.
@@ -243,6 +312,7 @@ impl Metric {
         Self::ResponseErrors,
         Self::UnacknowledgedRequests,
         Self::RequestsInFlight,
+        Self::InFlightRequestBytes,
         Self::InFlightEvicted,
         Self::ThrottledResponses,
         Self::ThrottleTime,
@@ -254,6 +324,21 @@ impl Metric {
         Self::TopicFetchedBatches,
         Self::TopicErrors,
         Self::TopicRequestDuration,
+        Self::TopicEndToEndLatency,
+        Self::TopicFetchLag,
+        Self::ClientProducedRecords,
+        Self::ClientProducedBytes,
+        Self::ClientFetchedRecords,
+        Self::ClientFetchedBytes,
+        Self::ClientSoftwareConnections,
+        Self::ClientTelemetryPushes,
+        Self::DeprecatedRequests,
+        Self::GroupRequests,
+        Self::GroupErrors,
+        Self::GroupRebalances,
+        Self::GroupJoinDuration,
+        Self::GroupLag,
+        Self::LagUntrackedPartitions,
         Self::UndecodedMessages,
         Self::LabelValues,
         Self::LabelValuesOverflowed,
@@ -276,6 +361,22 @@ impl Metric {
             Self::RequestDuration => Some(&[
                 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000,
                 500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000, 30_000_000, 60_000_000,
+            ]),
+            Self::TopicEndToEndLatency => Some(&[
+                5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000,
+                3_600_000,
+            ]),
+            Self::GroupJoinDuration => Some(&[
+                10_000,
+                100_000,
+                500_000,
+                1_000_000,
+                3_000_000,
+                5_000_000,
+                10_000_000,
+                30_000_000,
+                60_000_000,
+                300_000_000,
             ]),
             Self::TopicRequestDuration => Some(&[
                 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,

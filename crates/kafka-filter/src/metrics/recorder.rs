@@ -1,10 +1,11 @@
-//! Where the data path counts: series resolved once to the host's metric ids, increments gathered
-//! over one callback and handed to the host together.
+//! Where the data path counts: series resolved once to the host's metric ids, and increments
+//! gathered over a second and handed to the host together.
 //!
-//! A counter that moves a hundred times in a callback crosses into the host once. A series that is
-//! new to the process costs Envoy a tenth of a millisecond and more, in which it tries all its tag
-//! rules; so a callback defines a few, and the rest waits for the next one or for the tick. Nothing
-//! is lost by waiting, and what waits is bounded.
+//! Counting is an addition in this worker's memory. Counters and gauges cross into the host at the
+//! tick, and a gauge that rose and fell again not at all; only samples of histograms cross at once.
+//! A series that is new to the process costs Envoy a tenth of a millisecond and more, in which it
+//! tries all its tag rules; so a callback defines a few, and the rest waits for the next one or for
+//! the tick. Nothing is lost by waiting, and what waits is bounded.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -20,8 +21,10 @@ use crate::host::Host;
 pub struct Recorder {
     index: HashMap<u64, u32, BuildHasherDefault<SeriesHasher>>,
     slots: Vec<Slot>,
-    /// Slots with something pending; one of them may stand in it twice.
+    /// Slots with something pending.
     dirty: Vec<u32>,
+    /// Slots that are to be defined.
+    undefined: Vec<u32>,
     /// Samples of series that are not defined yet.
     samples: Vec<(u32, u64)>,
     name: String,
@@ -32,6 +35,8 @@ struct Slot {
     series: Series,
     metric: MetricId,
     pending: i64,
+    /// It stands in `dirty`.
+    queued: bool,
 }
 
 /// What the host calls a series.
@@ -42,6 +47,12 @@ enum MetricId {
     /// It refused: the series is not counted.
     Refused,
     Defined(u32),
+    /// Its metric has as many combinations as it may have: counted in the series in slot `into`,
+    /// and as an overflow in the other.
+    Merged {
+        into: u32,
+        overflow: u32,
+    },
 }
 
 impl Recorder {
@@ -51,61 +62,58 @@ impl Recorder {
             return;
         }
         let index = self.slot(series);
-        if let Some(slot) = self.slots.get_mut(place(index)) {
-            if slot.pending == 0 {
-                self.dirty.push(index);
-            }
-            slot.pending = slot.pending.saturating_add(amount);
-        }
+        self.add_at(index, amount);
     }
 
     /// Adds a sample to a histogram, or sets a gauge: now if the series is defined.
-    pub fn record<H: Host>(&mut self, host: &mut H, labels: &Labels, series: Series, value: u64) {
+    pub fn record<H: Host>(
+        &mut self,
+        host: &mut H,
+        labels: &mut Labels,
+        series: Series,
+        value: u64,
+    ) {
         let index = self.slot(series);
-        match self.slots.get(place(index)).map(|slot| slot.metric) {
-            Some(MetricId::Defined(metric)) => host.record(metric, value),
-            Some(MetricId::Undefined) if self.samples.len() < SAMPLES_MAX => {
-                self.samples.push((index, value));
-            }
-            Some(MetricId::Undefined) => {
-                if let Some(metric) = self.define(host, labels, index, &mut 1) {
-                    host.record(metric, value);
-                }
-            }
-            Some(MetricId::Refused) | None => {}
+        if self.samples.len() >= SAMPLES_MAX {
+            self.define_new(host, labels, u32::MAX);
         }
+        self.record_at(host, index, value);
     }
 
-    /// Hands what was counted to the host, as far as it can with `definitions_max` new series.
-    pub fn flush<H: Host>(&mut self, host: &mut H, labels: &Labels, definitions_max: u32) {
-        if self.dirty.is_empty() && self.samples.is_empty() {
+    /// Defines series that are new, at most so many, and hands over what was counted for them: call
+    /// it at the end of each callback.
+    pub fn define_new<H: Host>(&mut self, host: &mut H, labels: &mut Labels, definitions_max: u32) {
+        if self.undefined.is_empty() {
             return;
         }
         let mut budget = definitions_max;
-        let mut samples = std::mem::take(&mut self.samples);
-        samples.retain(|&(index, value)| {
-            if let Some(metric) = self.define(host, labels, index, &mut budget) {
-                host.record(metric, value);
-            }
-            self.is_undefined(index)
-        });
-        self.samples = samples;
+        // Merging may make a series for all that are not told apart, which is defined in turn.
+        while budget > 0 && !self.undefined.is_empty() {
+            let mut undefined = std::mem::take(&mut self.undefined);
+            undefined.retain(|&index| {
+                let has_budget = budget > 0;
+                if has_budget {
+                    budget = budget.saturating_sub(1);
+                    self.define(host, labels, index);
+                    self.hand_over(host, index);
+                }
+                !has_budget
+            });
+            undefined.append(&mut self.undefined);
+            self.undefined = undefined;
+        }
+        for (index, value) in std::mem::take(&mut self.samples) {
+            self.record_at(host, index, value);
+        }
+    }
+
+    /// Hands everything that was counted to the host, as far as it can with so many new series.
+    pub fn flush<H: Host>(&mut self, host: &mut H, labels: &mut Labels, definitions_max: u32) {
+        self.define_new(host, labels, definitions_max);
         let mut dirty = std::mem::take(&mut self.dirty);
-        dirty.retain(|&index| {
-            let metric = self.define(host, labels, index, &mut budget);
-            if self.is_undefined(index) {
-                return true;
-            }
-            // A gauge that went up and down again has nothing left to hand over.
-            let slot = self.slots.get_mut(place(index));
-            let amount = slot.map_or(0, |slot| std::mem::take(&mut slot.pending));
-            if let Some(metric) = metric
-                && amount != 0
-            {
-                host.add(metric, amount);
-            }
-            false
-        });
+        for index in dirty.drain(..) {
+            self.hand_over(host, index);
+        }
         self.dirty = dirty;
     }
 
@@ -115,41 +123,87 @@ impl Recorder {
             return index;
         }
         let index = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
-        self.slots.push(Slot { series, metric: MetricId::Undefined, pending: 0 });
+        self.slots.push(Slot { series, metric: MetricId::Undefined, pending: 0, queued: false });
         self.index.insert(series.bits(), index);
+        self.undefined.push(index);
         index
     }
 
-    fn is_undefined(&self, index: u32) -> bool {
-        let slot = self.slots.get(place(index));
-        slot.is_some_and(|slot| matches!(slot.metric, MetricId::Undefined))
+    fn add_at(&mut self, index: u32, amount: i64) {
+        let Some(slot) = self.slots.get_mut(place(index)) else { return };
+        match slot.metric {
+            MetricId::Defined(_) => {
+                if !std::mem::replace(&mut slot.queued, true) {
+                    self.dirty.push(index);
+                }
+                slot.pending = slot.pending.saturating_add(amount);
+            }
+            MetricId::Undefined => slot.pending = slot.pending.saturating_add(amount),
+            MetricId::Refused => {}
+            MetricId::Merged { into, overflow } => {
+                // Neither of the two is merged itself.
+                self.add_at(overflow, 1);
+                self.add_at(into, amount);
+            }
+        }
     }
 
-    /// The host's id of a slot, asked for if there is `budget` for it.
-    fn define<H: Host>(
-        &mut self,
-        host: &mut H,
-        labels: &Labels,
-        index: u32,
-        budget: &mut u32,
-    ) -> Option<u32> {
-        let slot = self.slots.get_mut(place(index))?;
-        if let MetricId::Undefined = slot.metric
-            && let Some(left) = budget.checked_sub(1)
-        {
-            *budget = left;
-            let kind = write_name(&mut self.name, slot.series, labels);
-            slot.metric = match host.define_metric(kind, &self.name) {
-                Some(metric) => MetricId::Defined(metric),
-                None => {
-                    log::error!("the host refuses the metric {}: it is not counted", self.name);
-                    MetricId::Refused
-                }
-            };
-        }
+    fn record_at<H: Host>(&mut self, host: &mut H, index: u32, value: u64) {
+        let Some(slot) = self.slots.get(place(index)) else { return };
         match slot.metric {
-            MetricId::Defined(metric) => Some(metric),
-            MetricId::Undefined | MetricId::Refused => None,
+            MetricId::Defined(metric) => host.record(metric, value),
+            MetricId::Undefined => self.samples.push((index, value)),
+            MetricId::Refused => {}
+            MetricId::Merged { into, overflow } => {
+                let (metric, _) = slot.series.parts();
+                self.add_at(overflow, 1);
+                // Samples of several series make one histogram, but their values no gauge.
+                if metric.definition().kind == Kind::Histogram {
+                    self.record_at(host, into, value);
+                }
+            }
+        }
+    }
+
+    /// Asks the host for the id of a slot's series.
+    fn define<H: Host>(&mut self, host: &mut H, labels: &mut Labels, index: u32) {
+        let Some(slot) = self.slots.get_mut(place(index)) else { return };
+        let series = slot.series;
+        let kind = write_name(&mut self.name, series, labels);
+        if let Some((label, merged)) = series.party_label() {
+            let (metric, reporter) = series.parts();
+            if !labels.combine(host, reporter, metric, &self.name) {
+                let pending = std::mem::take(&mut slot.pending);
+                let overflow = Series::new(Metric::LabelValuesOverflowed, reporter).detail(label);
+                let (into, overflow) = (self.slot(merged), self.slot(overflow));
+                if let Some(slot) = self.slots.get_mut(place(index)) {
+                    slot.metric = MetricId::Merged { into, overflow };
+                }
+                if pending != 0 {
+                    self.add_at(index, pending);
+                }
+                return;
+            }
+        }
+        slot.metric = match host.define_metric(kind, &self.name) {
+            Some(metric) => MetricId::Defined(metric),
+            None => {
+                log::error!("the host refuses the metric {}: it is not counted", self.name);
+                MetricId::Refused
+            }
+        };
+    }
+
+    /// Tells the host what is pending in a slot.
+    fn hand_over<H: Host>(&mut self, host: &mut H, index: u32) {
+        let Some(slot) = self.slots.get_mut(place(index)) else { return };
+        slot.queued = false;
+        if let MetricId::Defined(metric) = slot.metric {
+            // A gauge that went up and down again has nothing left to hand over.
+            let amount = std::mem::take(&mut slot.pending);
+            if amount != 0 {
+                host.add(metric, amount);
+            }
         }
     }
 }
@@ -198,7 +252,7 @@ impl Hasher for SeriesHasher {
 const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 /// New series that one callback defines; the worker stands still for them.
 pub const CALLBACK_DEFINITIONS_MAX: u32 = 32;
-/// Samples that wait for their series.
+/// Samples that wait for their series; one more has all series defined at once.
 const SAMPLES_MAX: usize = 4096;
 /// Most labels beside `reporter` of any metric.
 const LABELS_MAX: usize = 3;

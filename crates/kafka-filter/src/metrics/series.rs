@@ -7,7 +7,7 @@ use kafka_wire::{Codec, error_code, schema};
 
 use super::cardinality::Labels;
 use super::catalog::{Label, Metric, Reporter};
-use super::name::{OTHER, UNRESOLVED, Value};
+use super::name::{NONE, OTHER, UNRESOLVED, Value};
 
 /// A metric and the values of its labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,13 +15,19 @@ pub struct Series(u64);
 
 /// A value of the `topic` label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Topic(u32);
+pub struct Topic(u16);
+
+/// A value of one of the labels that say who: `client_id`, `group`, `software`. A metric has one of
+/// them at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Party(u16);
 
 /// A value of the `request` label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Request(u16);
 
-/// A value of one of the labels that share a place in the key: a metric has one of them at most.
+/// A value of one of the labels that share a place in the key: version, error, codec, reason and the
+/// like. A metric has one of them at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Detail(u16);
 
@@ -57,19 +63,34 @@ impl Series {
     /// With this topic.
     #[must_use]
     pub fn topic(self, topic: Topic) -> Self {
-        Self(self.0 | u64::from(topic.0 & TOPIC_MAX) << TOPIC_SHIFT)
+        Self(self.0 | u64::from(topic.0) << TOPIC_SHIFT)
+    }
+
+    /// With this client, group or software.
+    #[must_use]
+    pub fn party(self, party: Party) -> Self {
+        Self(self.0 & !(u64::from(u16::MAX) << PARTY_SHIFT) | u64::from(party.0) << PARTY_SHIFT)
     }
 
     /// With this request.
     #[must_use]
     pub fn request(self, request: Request) -> Self {
-        Self(self.0 | u64::from(request.0 & REQUEST_MAX) << REQUEST_SHIFT)
+        Self(self.0 | u64::from(request.0 & PLACE_MAX) << REQUEST_SHIFT)
     }
 
     /// With this version, error, codec, reason or label name.
     #[must_use]
     pub fn detail(self, detail: impl Into<Detail>) -> Self {
-        Self(self.0 | u64::from(detail.into().0))
+        Self(self.0 | u64::from(detail.into().0 & PLACE_MAX))
+    }
+
+    /// The label that says who, and the same series for everybody who is not told apart; `None`
+    /// when it is that series already, or the metric has no such label.
+    pub(super) fn party_label(self) -> Option<(Label, Self)> {
+        let (metric, _) = self.parts();
+        let label = metric.definition().labels.iter().find(|label| label.is_party())?;
+        let merged = self.party(Party::OTHER);
+        (merged != self).then_some((*label, merged))
     }
 
     /// The metric and the reporter.
@@ -88,8 +109,13 @@ impl Series {
 
     /// The text of one label's value.
     pub(super) fn value(self, label: Label, labels: &Labels) -> Value<'_> {
-        let detail = u16::try_from(self.0 & DETAIL_MASK).unwrap_or(u16::MAX);
+        let detail = u16::try_from(self.0 & u64::from(PLACE_MAX)).unwrap_or(PLACE_MAX);
         match label {
+            Label::ClientId | Label::Group | Label::Software => self.party_value(label, labels),
+            Label::SoftwareVersion => match detail.checked_sub(DYNAMIC) {
+                None => Value::Own(NONE),
+                Some(index) => peer(labels.text(Label::SoftwareVersion, u32::from(index))),
+            },
             Label::Topic => self.topic_value(labels),
             Label::Request => self.request_value(labels),
             Label::ApiVersion => match detail.checked_sub(DYNAMIC) {
@@ -114,20 +140,28 @@ impl Series {
     }
 
     fn topic_value(self, labels: &Labels) -> Value<'_> {
-        let topic = u32::try_from(self.0 >> TOPIC_SHIFT).unwrap_or(0) & TOPIC_MAX;
-        match Topic(topic) {
+        match Topic(self.wide(TOPIC_SHIFT)) {
             Topic::OTHER => Value::Own(OTHER),
             Topic::UNRESOLVED => Value::Own(UNRESOLVED),
-            Topic(index) => match labels.topic_name(index.saturating_sub(TOPIC_FIRST)) {
-                Some(name) => Value::Peer(name),
-                None => Value::Own(OTHER),
-            },
+            topic => peer(labels.topic_name(topic)),
         }
     }
 
+    fn party_value(self, label: Label, labels: &Labels) -> Value<'_> {
+        match Party(self.wide(PARTY_SHIFT)) {
+            Party::OTHER => Value::Own(OTHER),
+            Party::NONE => Value::Own(NONE),
+            party => peer(labels.party_name(label, party)),
+        }
+    }
+
+    fn wide(self, shift: u32) -> u16 {
+        u16::try_from(self.0 >> shift & u64::from(u16::MAX)).unwrap_or(0)
+    }
+
     fn request_value(self, labels: &Labels) -> Value<'_> {
-        let request = self.0 >> REQUEST_SHIFT & u64::from(REQUEST_MAX);
-        let request = u16::try_from(request).unwrap_or(REQUEST_MAX);
+        let request = self.0 >> REQUEST_SHIFT & u64::from(PLACE_MAX);
+        let request = u16::try_from(request).unwrap_or(PLACE_MAX);
         match Request(request) {
             Request::FETCH_FOLLOWER => Value::Own("FetchFollower"),
             Request(FETCH) => Value::Own("FetchConsumer"),
@@ -150,18 +184,50 @@ impl Topic {
     /// A topic id whose name is not known.
     pub const UNRESOLVED: Self = Self(1);
 
+    /// One that the configuration leaves out: [`Self::OTHER`] before it is counted.
+    pub(crate) const DENIED: Self = Self(u16::MAX);
+
     /// The topic with this index among those admitted.
     #[must_use]
     pub(crate) fn admitted(index: u32) -> Self {
-        index.checked_add(TOPIC_FIRST).filter(|&topic| topic <= TOPIC_MAX).map_or(Self::OTHER, Self)
+        wide_of(index).map_or(Self::OTHER, Self)
     }
+
+    /// Its index among those admitted; `None` for the reserved values.
+    pub(crate) fn index(self) -> Option<u32> {
+        self.0.checked_sub(WIDE_FIRST).map(u32::from)
+    }
+}
+
+impl Party {
+    /// One over the cap, or one that the configuration does not admit.
+    pub const OTHER: Self = Self(0);
+    /// One that has not told who it is.
+    pub const NONE: Self = Self(1);
+
+    /// The party with this index among those admitted for its label.
+    #[must_use]
+    pub(crate) fn admitted(index: u32) -> Self {
+        wide_of(index).map_or(Self::OTHER, Self)
+    }
+
+    /// Its index among those admitted; `None` for the reserved values.
+    pub(crate) fn index(self) -> Option<u32> {
+        self.0.checked_sub(WIDE_FIRST).map(u32::from)
+    }
+}
+
+/// The number in a key of the value with this index; `None` for more values than a key can tell
+/// apart, which the largest cap rules out.
+fn wide_of(index: u32) -> Option<u16> {
+    u16::try_from(index).ok()?.checked_add(WIDE_FIRST).filter(|&value| value < u16::MAX)
 }
 
 impl Request {
     /// Fetch requests of brokers that replicate.
     pub const FETCH_FOLLOWER: Self = Self(REQUEST_FOLLOWER);
     /// A key over the cap.
-    pub const OTHER: Self = Self(REQUEST_MAX);
+    pub const OTHER: Self = Self(PLACE_MAX);
 
     /// An API of the tables; Fetch is taken for a consumer's.
     #[must_use]
@@ -176,13 +242,13 @@ impl Request {
     #[must_use]
     pub(crate) fn admitted(index: u16) -> Self {
         let value = index.checked_add(REQUEST_DYNAMIC);
-        value.filter(|&value| value < REQUEST_MAX).map_or(Self::OTHER, Self)
+        value.filter(|&value| value < PLACE_MAX).map_or(Self::OTHER, Self)
     }
 }
 
 impl Detail {
     /// A version or an error code over the cap.
-    pub const OTHER: Self = Self(u16::MAX);
+    pub const OTHER: Self = Self(PLACE_MAX);
 
     /// A version of the tables.
     #[must_use]
@@ -200,7 +266,8 @@ impl Detail {
     /// The unknown version or code with this index among those admitted.
     #[must_use]
     pub(crate) fn admitted(index: u16) -> Self {
-        index.checked_add(DYNAMIC).map_or(Self::OTHER, Self)
+        let value = index.checked_add(DYNAMIC);
+        value.filter(|&value| value < PLACE_MAX).map_or(Self::OTHER, Self)
     }
 }
 
@@ -219,7 +286,7 @@ impl From<Reason> for Detail {
 impl From<Label> for Detail {
     fn from(label: Label) -> Self {
         let position = Label::ALL.iter().position(|&other| other == label);
-        Self(position.and_then(|index| u16::try_from(index).ok()).unwrap_or(u16::MAX))
+        Self(position.and_then(|index| u16::try_from(index).ok()).unwrap_or(PLACE_MAX))
     }
 }
 
@@ -251,6 +318,10 @@ impl Reason {
     }
 }
 
+fn peer(text: Option<&[u8]>) -> Value<'_> {
+    text.map_or(Value::Own(OTHER), Value::Peer)
+}
+
 fn dynamic(number: Option<i16>, value: impl FnOnce(i64) -> Value<'static>) -> Value<'static> {
     number.map_or(Value::Own(OTHER), |number| value(i64::from(number)))
 }
@@ -270,20 +341,21 @@ fn reason_word(detail: u16) -> &'static str {
     reason.map_or(OTHER, Reason::word)
 }
 
-// metric 6 bits, reporter 2, topic 24, request 16, detail 16
+// metric 6 bits, reporter 2, topic 16, party 16, request 12, detail 12
 const METRIC_SHIFT: u32 = 58;
 const REPORTER_SHIFT: u32 = 56;
-const TOPIC_SHIFT: u32 = 32;
-const REQUEST_SHIFT: u32 = 16;
-const DETAIL_MASK: u64 = 0xffff;
-const TOPIC_MAX: u32 = 0xff_ffff;
-const TOPIC_FIRST: u32 = 2;
+const TOPIC_SHIFT: u32 = 40;
+const PARTY_SHIFT: u32 = 24;
+const REQUEST_SHIFT: u32 = 12;
+/// The greatest number in the place of a request or a detail.
+const PLACE_MAX: u16 = 0xfff;
+/// The first topic or party that is not a reserved value.
+const WIDE_FIRST: u16 = 2;
 const FETCH: u16 = 1;
-const REQUEST_FOLLOWER: u16 = 0x1000;
-const REQUEST_DYNAMIC: u16 = 0x2000;
-const REQUEST_MAX: u16 = 0xffff;
-/// From here on a version or an error code is an index of an admitted unknown one.
-const DYNAMIC: u16 = 0x4000;
+const REQUEST_FOLLOWER: u16 = 0x400;
+const REQUEST_DYNAMIC: u16 = 0x500;
+/// From here on a version, an error code or a software's version is an index of an admitted one.
+const DYNAMIC: u16 = 0x400;
 
 const _: () = assert!(Metric::ALL.len() <= 1 << (u64::BITS - METRIC_SHIFT));
 

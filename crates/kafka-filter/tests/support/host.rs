@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use kafka_filter::metrics::catalog::{Kind, PREFIX};
-use kafka_filter::{Expect, Host};
+use kafka_filter::{Expect, Fact, Host};
 
 /// The part of a process that all its workers share.
 #[derive(Default)]
@@ -22,6 +22,8 @@ pub struct FakeHost {
     pub before_store: Option<Interruption>,
     /// Calls to the shared memory so far.
     pub shared_calls: usize,
+    /// What the access log was told last, of whichever connection.
+    pub facts: BTreeMap<Fact, String>,
 }
 
 /// What another worker does between a worker's look and its store.
@@ -152,6 +154,10 @@ impl Host for FakeHost {
             }
             _ => false,
         }
+    }
+
+    fn note(&mut self, fact: Fact, text: &str) {
+        self.facts.insert(fact, text.to_owned());
     }
 }
 

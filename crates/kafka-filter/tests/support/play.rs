@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kafka_filter::config::Config;
-use kafka_filter::{Connection, Filter, Source};
+use kafka_filter::{Clock, Connection, Filter, Source};
 
 use super::host::FakeHost;
 use super::random::Random;
@@ -84,12 +84,31 @@ impl Process {
     pub fn new(config: &str, workers: usize) -> Self {
         let config = Config::parse(config.as_bytes()).expect("a valid configuration");
         let workers = (0..workers).map(|_| Filter::new(config.clone(), "kafka_filter")).collect();
-        Self {
+        let mut process = Self {
             host: FakeHost::default(),
             workers,
             connections: BTreeMap::new(),
             now_ns: 1_000_000_000,
             bytes_read: 0,
+        };
+        let clock = process.clock();
+        for filter in &mut process.workers {
+            filter.start(&mut process.host, clock);
+        }
+        process
+    }
+
+    /// The time now; the process began at [`STARTED_MS`].
+    pub fn clock(&self) -> Clock {
+        let unix_ms = STARTED_MS + i64::try_from(self.now_ns / 1_000_000).unwrap();
+        Clock { monotonic_ns: self.now_ns, unix_ms }
+    }
+
+    /// A second of the host's clock ends.
+    pub fn tick(&mut self) {
+        let clock = self.clock();
+        for filter in &mut self.workers {
+            filter.on_tick(&mut self.host, clock);
         }
     }
 
@@ -255,6 +274,9 @@ pub fn check(cases: &[Case]) {
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
+
+/// Milliseconds since 1970 at point 0 of the clock that never goes back.
+pub const STARTED_MS: i64 = 1_700_000_000_000;
 
 struct Cutter {
     split: Split,
