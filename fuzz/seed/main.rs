@@ -121,6 +121,14 @@ fn config(corpus: &mut Corpus) -> std::io::Result<()> {
             "full",
             r#"{"reporter":"source","labels":{"topic":{"values_max":500},"request":{"values_max":1},"api_version":{"values_max":2},"error":{"values_max":3}},"limits":{"in_flight_max":64,"walk_size_bytes":65536,"topic_ids_max":100}}"#,
         ),
+        (
+            "lists",
+            r#"{"access_log":false,"metrics":{"clients":false,"lag":true},"labels":{"topic":{"deny":["_.*"]},"client_id":{"values_max":5,"allow":["(shop|billing)(-.*)?"],"rewrite":[{"match":"(?P<app>.+)-[0-9a-f]{8}","replace":"${app}"},{"match":"consumer-(.+)-[0-9]+","replace":"$1"}]},"group":{"values_max":1,"allow":[]},"software":{"values_max":2},"software_version":{"values_max":3}},"limits":{"combinations_max":10,"lag_partitions_max":20,"lag_stale_seconds":30}}"#,
+        ),
+        ("no-pattern", r#"{"labels":{"group":{"allow":["a(","b"]}}}"#),
+        ("no-group", r#"{"labels":{"client_id":{"rewrite":[{"match":"(a)","replace":"$2"}]}}}"#),
+        ("no-rule", r#"{"labels":{"client_id":{"rewrite":[{"match":"a","with":"b"}]}}}"#),
+        ("too-large", r#"{"labels":{"topic":{"deny":["((a{99}){99}){99}"]}}}"#),
         ("whole-float", r#"{"limits":{"in_flight_max":2e2}}"#),
         ("fraction", r#"{"limits":{"in_flight_max":2.5}}"#),
         ("negative", r#"{"limits":{"in_flight_max":-1}}"#),
@@ -141,7 +149,28 @@ fn config(corpus: &mut Corpus) -> std::io::Result<()> {
         corpus.write("config", name, text.as_bytes())?;
     }
     let deep = "[".repeat(200);
-    corpus.write("config", "deep", deep.as_bytes())
+    corpus.write("config", "deep", deep.as_bytes())?;
+    // A pattern, a replacement and values: what a backtracking machine would hang at, and what is common.
+    let near = [b"a".repeat(254), b"!".to_vec()].concat();
+    let rules = [
+        ("nested", "(a+)+", "$1$1", [b"a".repeat(200), near]),
+        (
+            "pod",
+            "(.+)-[0-9a-z]{10}-[0-9a-z]{5}",
+            "${1}",
+            [b"shop-7d9f8b6c5d-x2x4z".to_vec(), b"shop".to_vec()],
+        ),
+        ("longer", "(.*)", "$0$0-$1", [vec![0xFF; 255], vec![b'a'; 256]]),
+    ];
+    for (name, pattern, replacement, values) in rules {
+        let mut seed = Vec::new();
+        for part in [pattern.into(), replacement.into()].into_iter().chain(values) {
+            let fits = write_bytes(&mut seed, &part);
+            assert!(fits, "{name} holds what is too long for a seed");
+        }
+        corpus.write("config", &format!("pattern-{name}"), &seed)?;
+    }
+    Ok(())
 }
 
 /// Of many random scripts those that get far: right ones with the most responses, and any others.

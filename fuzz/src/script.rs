@@ -148,12 +148,20 @@ fn config(input: &mut Input<'_>) -> Config {
     let cap = |shift: u8| u32::from(caps >> shift & 3);
     Config {
         reporter: ReporterSetting::Auto,
-        labels: LabelCaps { topic: cap(0), request: cap(2), api_version: cap(4), error: cap(6) },
+        labels: LabelCaps {
+            topic: cap(0),
+            request: cap(2),
+            api_version: cap(4),
+            error: cap(6),
+            ..Config::default().labels
+        },
         limits: Limits {
             in_flight_max: [1, 2, 5, 64][usize::from(limits & 3)],
             walk_size_bytes: [WALK_ALL, WALK_ALL, 30, 300][usize::from(limits >> 2 & 3)],
             topic_ids_max: 1 + u32::from(limits >> 4),
+            ..Config::default().limits
         },
+        ..Config::default()
     }
 }
 
