@@ -28,7 +28,7 @@ DOC := RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' $(CARGO) d
 .PHONY: help
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} \
-	  /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	  /^[a-z0-9-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 ## Use
 
@@ -47,7 +47,7 @@ demo: setup-demo wasm ## watch real traffic through real Envoy (DURATION=20 ends
 ## Test
 
 .PHONY: test
-test: setup check test-unit test-wasm test-e2e ## everything: sets up, checks, and runs all tests
+test: setup check test-unit test-wasm test-monitoring test-e2e ## everything: sets up, checks, and runs all tests
 
 .PHONY: check
 check: setup-rust ## formatting, lints, documentation, licences, generated files, house rules
@@ -72,6 +72,10 @@ test-wasm: setup-rust wasm ## the built module, and the core's tests under Node
 	$(CARGO) test --locked $(WASM_HOST)
 	CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$(LAB_FOLDER)/cargo/bin/wasm-bindgen-test-runner \
 	  $(CARGO) test --locked --target wasm32-unknown-unknown $(CORE)
+
+.PHONY: test-monitoring
+test-monitoring: wasm ## scrape configuration, rules and alerts under a real Prometheus, and promtool
+	$(LAB) test-monitoring
 
 .PHONY: test-e2e
 test-e2e: wasm ## real Envoy, Kafka and clients: transparency and exact counts; then the demo
