@@ -119,7 +119,7 @@ DASHBOARD = Dashboard(
             table("Events under __other__ in this time", ["label", "instance"],
                   [Query(top(30, total(increase("label_values_overflowed_total"), ["label", "instance"])), column="Events",
                          unit="short")], width=8, height=8,
-                  read="The same by proxy.",
+                  read="The same in numbers, by label and proxy.",
                   do="One proxy alone: its clients. All: the configuration."),
         ]),
         Row("What runs, and what does it cost?", [

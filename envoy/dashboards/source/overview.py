@@ -7,6 +7,7 @@ from promql import AT_ONCE, UNEXPECTED, alongside, increase, or_zero, quantile, 
 
 LAG = series("group_lag_records")
 LAG_GROWTH = f"delta({LAG}[10m])"
+ALERT = ["severity", "alertname", "reporter", "request", "topic", "group", "client_id", "instance"]
 
 DASHBOARD = Dashboard(
     uid="kafka-filter-overview",
@@ -72,8 +73,9 @@ DASHBOARD = Dashboard(
                  do="Open Filter health for the reason. `tls`: let Envoy end TLS where you want metrics."),
         ]),
         Row("Alerts and errors", [
-            table("Alerts that fire", ["alertname", "severity", "topic", "group", "client_id", "instance"],
-                  [Query('ALERTS{alertname=~"Kafka.*", alertstate="firing"}', column="Fires")],
+            table("Alerts that fire", ALERT,
+                  [Query(f'count by ({", ".join(ALERT)}) (ALERTS{{alertname=~"Kafka.*", alertstate="firing"}})',
+                         column="Firing", unit="short")],
                   read="Of the rules in envoy/alerts.yaml, as Prometheus evaluates them. Empty is good, if "
                        "Prometheus has loaded the rules (its page Status, Rules).",
                   do="Each alert's annotation says what it means and where to look first."),
