@@ -169,6 +169,11 @@ impl<H: Host> Meter<'_, H> {
         self.add(series, i64::try_from(amount).unwrap_or(i64::MAX));
     }
 
+    /// Has a gauge shown that may stay at zero.
+    pub(crate) fn show(&mut self, series: Series) {
+        self.filter.recorder.show(series);
+    }
+
     /// Adds a sample to a histogram, or sets a gauge.
     pub(crate) fn sample(&mut self, series: Series, value: u64) {
         let Filter { recorder, labels, .. } = &mut *self.filter;

@@ -21,17 +21,18 @@ mod seen;
 mod shelf;
 
 use crate::host::Host;
+use crate::index_map::IndexMap;
 use crate::metrics::catalog::Reporter;
 use crate::metrics::series::{Party, Topic};
 use record::{Commit, Life, Mark, NOTHING};
-use seen::{News, OfGroup, OfTopic, Table};
+use seen::{News, OfGroup, OfTopic};
 use shelf::{List, RECORDS_MAX, Shelf};
 
 /// Lag of consumer groups, as one worker sees and computes it.
 pub(crate) struct GroupLag {
     bounds: Bounds,
-    topics: Table<Topic, OfTopic>,
-    groups: Table<Party, OfGroup>,
+    topics: IndexMap<Topic, OfTopic>,
+    groups: IndexMap<Party, OfGroup>,
     /// Watermarks, commits, and pairs of group and topic that are kept here.
     watermarks: u32,
     commits: u32,
@@ -80,8 +81,8 @@ impl GroupLag {
     pub(crate) fn new(namespace: &str, reporter: Reporter, bounds: Bounds) -> Self {
         Self {
             bounds,
-            topics: Table::default(),
-            groups: Table::default(),
+            topics: IndexMap::default(),
+            groups: IndexMap::default(),
             watermarks: 0,
             commits: 0,
             pairs: 0,
@@ -137,10 +138,12 @@ impl GroupLag {
     }
 
     /// An answer to an OffsetFetch told what a group has committed, or by an offset below zero that
-    /// it has committed nothing. False when there was no room for it. Give the generation of the
-    /// group's member that asked if there is one; the number is believed longer then.
+    /// it has committed nothing. False when there was no room for it. Members of classic groups do
+    /// not say in which generation they ask: they do so once they have joined, in the newest one.
     pub(crate) fn told(&mut self, offset: &GroupOffset, now_s: u32) -> bool {
-        self.note(&GroupOffset { offset: offset.offset.max(NOTHING), ..*offset }, now_s)
+        let newest = || self.groups.get(&offset.group).map_or(-1, |group| group.life.generation);
+        let generation = if offset.generation < 0 { newest() } else { offset.generation };
+        self.note(&GroupOffset { offset: offset.offset.max(NOTHING), generation, ..*offset }, now_s)
     }
 
     /// A member of this generation took part in its group, and the coordinator accepted it.

@@ -22,6 +22,7 @@ mod filter;
 mod group_lag;
 mod host;
 mod in_flight;
+mod index_map;
 pub mod metrics;
 mod sniff;
 mod topic_directory;

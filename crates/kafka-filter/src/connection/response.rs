@@ -235,6 +235,9 @@ impl<'a, H: Host> ResponseHandler<'a, H> {
             return;
         }
         self.shared.identity.saw_topic(&mut self.meter, topic);
+        if sent.api_key == FETCH && self.meter.counts(MetricGroup::Lag) {
+            self.meter.show(self.meter.series(Metric::TopicFetchLag).topic(topic));
+        }
         if !self.meter.counts(MetricGroup::TopicDuration) {
             return;
         }

@@ -3,12 +3,12 @@
 //! What was published stays here too, so that it is found again without allocating, and as long as
 //! it does it counts in the bounds.
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::BTreeMap;
 
 use super::record::{Commit, Life, Mark};
 use super::shelf::{List, Shelf};
 use crate::host::Host;
+use crate::index_map::IndexMap;
 use crate::metrics::series::Party;
 
 /// What this worker saw of a topic.
@@ -16,7 +16,7 @@ use crate::metrics::series::Party;
 pub(super) struct OfTopic {
     pub(super) marks: BTreeMap<i32, News<Mark>>,
     pub(super) has_news: bool,
-    pub(super) pairs: Table<Party, OfPair>,
+    pub(super) pairs: IndexMap<Party, OfPair>,
 }
 
 /// What this worker saw of a group in a topic.
@@ -115,37 +115,3 @@ fn news<R: Copy>(kept: &BTreeMap<i32, News<R>>, has_news: bool) -> impl Iterator
     let kept = has_news.then(|| kept.values()).into_iter().flatten();
     kept.filter(|news| news.is_news).map(|news| news.record)
 }
-
-/// A table by label value.
-pub(super) type Table<K, V> = HashMap<K, V, BuildHasherDefault<IndexHasher>>;
-
-/// Mixes the bits of label values. Peers cannot choose those: they are indices that are given out
-/// here, so a keyed hash would only cost time. Partition numbers, which peers do choose, are in
-/// trees.
-#[derive(Default)]
-pub(super) struct IndexHasher(u64);
-
-impl Hasher for IndexHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u64(u64::from(byte));
-        }
-    }
-
-    fn write_u16(&mut self, bits: u16) {
-        self.write_u64(u64::from(bits));
-    }
-
-    fn write_u64(&mut self, bits: u64) {
-        // Multiplication moves bits up only; the fold brings them down to where a table looks.
-        let mixed = (self.0 ^ bits).wrapping_mul(MIX);
-        self.0 = mixed ^ (mixed >> 32);
-    }
-}
-
-/// An odd number with its bits well spread.
-const MIX: u64 = 0x9e37_79b9_7f4a_7c15;

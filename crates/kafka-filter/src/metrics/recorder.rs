@@ -7,19 +7,17 @@
 //! tries all its tag rules; so a callback defines a few, and the rest waits for the next one or for
 //! the tick. Nothing is lost by waiting, and what waits is bounded.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
-
 use super::cardinality::Labels;
 use super::catalog::{Kind, Metric};
 use super::name::{Value, write_stat_name};
 use super::series::Series;
 use crate::host::Host;
+use crate::index_map::IndexMap;
 
 /// Metric ids of this worker and what was counted since the last flush.
 #[derive(Default)]
 pub struct Recorder {
-    index: HashMap<u64, u32, BuildHasherDefault<SeriesHasher>>,
+    index: IndexMap<u64, u32>,
     slots: Vec<Slot>,
     /// Slots with something pending.
     dirty: Vec<u32>,
@@ -63,6 +61,11 @@ impl Recorder {
         }
         let index = self.slot(series);
         self.add_at(index, amount);
+    }
+
+    /// Has a gauge shown that may stay at zero.
+    pub fn show(&mut self, series: Series) {
+        self.slot(series);
     }
 
     /// Adds a sample to a histogram, or sets a gauge: now if the series is defined.
@@ -225,31 +228,6 @@ fn place(index: u32) -> usize {
     usize::try_from(index).unwrap_or(usize::MAX)
 }
 
-/// Mixes the bits of a [`Series`]. Peers cannot choose those: they are indices that are given out
-/// here, so a keyed hash would only cost time.
-#[derive(Default)]
-struct SeriesHasher(u64);
-
-impl Hasher for SeriesHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u64(u64::from(byte));
-        }
-    }
-
-    fn write_u64(&mut self, bits: u64) {
-        // Multiplication moves bits up only; the fold brings them down to where a table looks.
-        let mixed = (self.0 ^ bits).wrapping_mul(MIX);
-        self.0 = mixed ^ (mixed >> 32);
-    }
-}
-
-/// An odd number with its bits well spread.
-const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 /// New series that one callback defines; the worker stands still for them.
 pub const CALLBACK_DEFINITIONS_MAX: u32 = 32;
 /// Samples that wait for their series; one more has all series defined at once.
