@@ -274,7 +274,9 @@ impl<'a, H: Host> RequestHandler<'a, H> {
             self.meter.add(self.meter.series(Metric::UnacknowledgedRequests), 1);
             return;
         }
-        let moves_records = wanted::moves_records(header.api_key);
+        // A broker that replicates is no client that anything is counted for.
+        let moves_records =
+            wanted::moves_records(header.api_key) && request != Request::FETCH_FOLLOWER;
         let sent = Sent {
             api_key: header.api_key,
             api_version: header.api_version,
