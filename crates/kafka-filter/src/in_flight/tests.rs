@@ -1,5 +1,5 @@
 use super::{Entry, InFlight, Matched, Sent};
-use crate::metrics::series::Request;
+use crate::metrics::series::{Party, Request};
 #[cfg(target_family = "wasm")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -9,6 +9,11 @@ fn sent(correlation_id: i32) -> Sent {
         api_version: 1,
         correlation_id,
         request: Request::known(3),
+        group: None,
+        client: Party::NONE,
+        generation: -1,
+        commits: 0,
+        size_bytes: SIZE,
         sent_at_ns: 0,
         perhaps_unanswered: false,
     }
@@ -19,10 +24,14 @@ fn perhaps(correlation_id: i32) -> Sent {
 }
 
 fn matched(sent: Sent, unanswered: u32) -> Option<Matched> {
-    Some(Matched { entry: Entry::Request(sent), unanswered })
+    let unanswered_bytes = u64::from(unanswered) * u64::from(SIZE);
+    Some(Matched { entry: Entry::Request(sent), unanswered, unanswered_bytes })
 }
 
-const EVICTED: Option<Matched> = Some(Matched { entry: Entry::Evicted(1), unanswered: 0 });
+/// Bytes of each request.
+const SIZE: u32 = 70;
+const EVICTED: Option<Matched> =
+    Some(Matched { entry: Entry::Evicted(1), unanswered: 0, unanswered_bytes: 0 });
 
 #[test]
 fn responses_come_in_the_order_of_requests() {

@@ -1,5 +1,5 @@
-use super::{Admission, Labels, REFUSED_MAX, TOPIC_NAME_SIZE_MAX};
-use crate::config::LabelCaps;
+use super::{Admission, Labels, MEMORY_MAX, TOPIC_NAME_SIZE_MAX};
+use crate::config::{Config, LabelCaps};
 use crate::fake_host::FakeHost;
 use crate::metrics::catalog::{Label, Reporter};
 #[cfg(target_family = "wasm")]
@@ -8,11 +8,21 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 const PROXY: Reporter = Reporter::Proxy;
 
 fn labels(topics: u32) -> Labels {
-    Labels::new(LabelCaps { topic: topics, request: 2, api_version: 1, error: 1 }, "root")
+    let caps =
+        LabelCaps { topic: topics, request: 2, api_version: 1, error: 1, ..LabelCaps::default() };
+    labels_of(caps, "root")
+}
+
+fn labels_of(caps: LabelCaps, namespace: &str) -> Labels {
+    Labels::new(&Config { labels: caps, ..Config::default() }, namespace)
 }
 
 fn admit(labels: &mut Labels, host: &mut FakeHost, name: &str) -> Admission {
-    labels.admit_topic(host, PROXY, name.as_bytes())
+    labels.admit(host, PROXY, Label::Topic, name.as_bytes())
+}
+
+fn find(labels: &mut Labels, host: &mut FakeHost, name: &str) -> Option<Admission> {
+    labels.find(host, Label::Topic, name.as_bytes())
 }
 
 #[test]
@@ -23,15 +33,15 @@ fn a_value_is_admitted_once_by_all_workers() {
     assert_eq!(admit(&mut one, &mut host, "orders"), Admission::Index(0));
     assert_eq!(admit(&mut two, &mut host, "orders"), Admission::Index(0));
     assert_eq!(admit(&mut two, &mut host, "audit"), Admission::First(1, 2));
-    assert_eq!(one.find_topic(&mut host, b"audit"), Some(Admission::Index(1)));
-    assert_eq!(two.topic_name(1), Some(b"audit".as_slice()));
+    assert_eq!(find(&mut one, &mut host, "audit"), Some(Admission::Index(1)));
+    assert_eq!(two.text(Label::Topic, 1), Some(b"audit".as_slice()));
 }
 
 #[test]
 fn looking_for_a_value_does_not_admit_it() {
     let mut host = FakeHost::default();
     let mut labels = labels(5);
-    assert_eq!(labels.find_topic(&mut host, b"wished"), None);
+    assert_eq!(find(&mut labels, &mut host, "wished"), None);
     assert_eq!(host.shared_len(), 0);
 }
 
@@ -46,7 +56,7 @@ fn over_the_cap_values_are_refused_for_good() {
         for _ in 0..2 {
             assert_eq!(admit(labels, &mut host, "c"), Admission::Refused);
         }
-        assert_eq!(labels.find_topic(&mut host, b"c"), Some(Admission::Refused));
+        assert_eq!(find(labels, &mut host, "c"), Some(Admission::Refused));
         assert!(matches!(admit(labels, &mut host, "a"), Admission::Index(_)));
         assert!(matches!(admit(labels, &mut host, "b"), Admission::Index(_)));
     }
@@ -73,8 +83,9 @@ fn what_is_remembered_of_refused_values_is_bounded() {
     for number in 0..5_000 {
         assert_eq!(admit(&mut labels, &mut host, &format!("t{number}")), Admission::Refused);
     }
-    assert_eq!(labels.topic.refused.len(), REFUSED_MAX);
-    assert_eq!((labels.topic.values.len(), host.shared_len()), (1, before));
+    let topics = labels.of(Label::Topic).unwrap();
+    assert_eq!(topics.refused.0.len(), MEMORY_MAX);
+    assert_eq!((topics.values.len(), host.shared_len()), (1, before));
 }
 
 /// Another worker admits the last value that fits between this one's look and its store.
@@ -121,7 +132,7 @@ fn reporters_share_the_cap_and_count_apart() {
         (Reporter::Destination, "d"),
     ]
     .into_iter()
-    .map(|(reporter, name)| labels.admit_topic(&mut host, reporter, name.as_bytes()))
+    .map(|(reporter, name)| labels.admit(&mut host, reporter, Label::Topic, name.as_bytes()))
     .collect();
     assert_eq!(
         admitted,
@@ -170,7 +181,7 @@ fn each_label_has_its_own_values() {
 fn plugins_do_not_mix() {
     let mut host = FakeHost::default();
     let caps = LabelCaps { topic: 1, ..LabelCaps::default() };
-    let (mut one, mut two) = (Labels::new(caps, "one"), Labels::new(caps, "two"));
+    let (mut one, mut two) = (labels_of(caps, "one"), labels_of(caps, "two"));
     assert_eq!(admit(&mut one, &mut host, "a"), Admission::First(0, 1));
     assert_eq!(admit(&mut two, &mut host, "b"), Admission::First(0, 1));
 }

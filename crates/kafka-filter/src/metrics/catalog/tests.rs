@@ -1,6 +1,7 @@
 //! The rules that every row of the catalog keeps.
 
 use super::{Kind, Label, Metric, REPORTER, Reporter};
+use crate::metrics::groups::MetricGroup;
 #[cfg(target_family = "wasm")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -80,6 +81,42 @@ fn every_label_is_used_and_none_twice_in_a_metric() {
     }
 }
 
+/// A metric can be turned off by the switch whose name its own name begins with, or by none.
+#[test]
+fn metrics_of_a_group_are_governed_by_its_switch() {
+    let group = |metric: &Metric| {
+        let name = metric.definition().name;
+        let starts = |prefix: &str| name.starts_with(prefix);
+        match name {
+            "topic_request_duration_microseconds" => Some(MetricGroup::TopicDuration),
+            "topic_end_to_end_latency_milliseconds" => Some(MetricGroup::EndToEndLatency),
+            "topic_fetch_lag_records" | "group_lag_records" => Some(MetricGroup::Lag),
+            _ if starts("topic_") => Some(MetricGroup::Topics),
+            _ if starts("client_produced_") || starts("client_fetched_") => {
+                Some(MetricGroup::Clients)
+            }
+            _ if starts("client_") => Some(MetricGroup::Software),
+            _ if starts("deprecated_") => Some(MetricGroup::Deprecated),
+            _ if starts("group_") => Some(MetricGroup::Groups),
+            _ if starts("lag_") => Some(MetricGroup::Lag),
+            _ => None,
+        }
+    };
+    for metric in Metric::ALL {
+        assert_eq!(metric.definition().group, group(metric), "{}", metric.definition().name);
+    }
+}
+
+/// A series' key has one place for a client, a group or a software.
+#[test]
+fn who_stands_in_a_metric_at_most_once() {
+    for metric in Metric::ALL {
+        let labels = metric.definition().labels;
+        let parties = labels.iter().filter(|label| label.is_party()).count();
+        assert!(parties <= 1, "{}", metric.definition().name);
+    }
+}
+
 /// The contract, written down a second time and by hand: a change here is a change for dashboards and
 /// alerts.
 #[test]
@@ -97,6 +134,7 @@ request_duration_microseconds request
 response_errors_total request error
 unacknowledged_requests_total
 requests_in_flight
+in_flight_request_bytes request
 in_flight_evicted_total
 throttled_responses_total request
 throttle_time_milliseconds_total request
@@ -108,6 +146,21 @@ topic_fetched_bytes_total topic
 topic_fetched_batches_total topic compression
 topic_errors_total topic request error
 topic_request_duration_microseconds topic request
+topic_end_to_end_latency_milliseconds topic
+topic_fetch_lag_records topic
+client_produced_records_total topic client_id
+client_produced_bytes_total topic client_id
+client_fetched_records_total topic client_id
+client_fetched_bytes_total topic client_id
+client_software_connections_total software software_version
+client_telemetry_pushes_total compression software
+deprecated_requests_total request api_version client_id
+group_requests_total request group
+group_errors_total request error group
+group_rebalances_total group
+group_join_duration_microseconds group
+group_lag_records topic group
+lag_untracked_partitions_total
 undecoded_messages_total reason request
 label_values label
 label_values_overflowed_total label

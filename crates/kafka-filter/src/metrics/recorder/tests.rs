@@ -1,5 +1,5 @@
 use super::{Recorder, SAMPLES_MAX};
-use crate::config::LabelCaps;
+use crate::config::Config;
 use crate::fake_host::FakeHost;
 use crate::metrics::cardinality::Labels;
 use crate::metrics::catalog::{Metric, Reporter};
@@ -17,17 +17,17 @@ impl Bench {
     fn new() -> Self {
         Self {
             recorder: Recorder::default(),
-            labels: Labels::new(LabelCaps::default(), "root"),
+            labels: Labels::new(&Config::default(), "root"),
             host: FakeHost::default(),
         }
     }
 
     fn record(&mut self, series: Series, value: u64) {
-        self.recorder.record(&mut self.host, &self.labels, series, value);
+        self.recorder.record(&mut self.host, &mut self.labels, series, value);
     }
 
     fn flush(&mut self, definitions_max: u32) {
-        self.recorder.flush(&mut self.host, &self.labels, definitions_max);
+        self.recorder.flush(&mut self.host, &mut self.labels, definitions_max);
     }
 }
 

@@ -1,5 +1,5 @@
-use super::{Detail, Reason, Request, Series, Topic};
-use crate::config::LabelCaps;
+use super::{Detail, Party, Reason, Request, Series, Topic};
+use crate::config::Config;
 use crate::fake_host::{FakeHost, readable};
 use crate::metrics::cardinality::Labels;
 use crate::metrics::catalog::{Label, Metric, Reporter};
@@ -8,12 +8,19 @@ use kafka_wire::{Codec, error_code, schema};
 #[cfg(target_family = "wasm")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-/// Topics `one` and `two`, the unknown key 113, version 40 and error 250, each with its index.
+/// Topics `one` and `two`, one client, group, software and version of it, the unknown key 113,
+/// version 40 and error 250, each with its index.
 fn labels() -> Labels {
-    let caps = LabelCaps { topic: 2, request: 1, api_version: 1, error: 1 };
-    let (mut labels, mut host) = (Labels::new(caps, "root"), FakeHost::default());
-    for name in ["one", "two"] {
-        labels.admit_topic(&mut host, Reporter::Proxy, name.as_bytes());
+    let (mut labels, mut host) = (Labels::new(&Config::default(), "root"), FakeHost::default());
+    for (label, value) in [
+        (Label::Topic, "one"),
+        (Label::Topic, "two"),
+        (Label::ClientId, "client"),
+        (Label::Group, "group"),
+        (Label::Software, "library"),
+        (Label::SoftwareVersion, "1.2"),
+    ] {
+        labels.admit(&mut host, Reporter::Proxy, label, value.as_bytes());
     }
     for (label, number) in [(Label::Request, 113), (Label::ApiVersion, 40), (Label::Error, 250)] {
         labels.admit_number(&mut host, Reporter::Proxy, label, number);
@@ -78,6 +85,52 @@ fn topics_read_as_they_are_called() {
 }
 
 #[test]
+fn parties_read_as_they_call_themselves() {
+    let series = |metric| of(metric).topic(Topic::admitted(0)).request(Request::known(0));
+    let parties = |metric, party| name(series(metric).party(party));
+    for (metric, labels, party) in [
+        (Metric::ClientProducedBytes, "client_produced_bytes_total{topic=one,client_id", "client"),
+        (Metric::GroupLag, "group_lag_records{topic=one,group", "group"),
+        (Metric::GroupRequests, "group_requests_total{request=Produce,group", "group"),
+    ] {
+        assert_eq!(parties(metric, Party::admitted(0)), format!("{labels}={party}}}"));
+        assert_eq!(parties(metric, Party::admitted(1)), format!("{labels}=__other__}}"));
+        assert_eq!(parties(metric, Party::admitted(u32::MAX)), format!("{labels}=__other__}}"));
+        assert_eq!(parties(metric, Party::OTHER), format!("{labels}=__other__}}"));
+        assert_eq!(parties(metric, Party::NONE), format!("{labels}=__none__}}"));
+    }
+    let software = |party, version| {
+        name(of(Metric::ClientSoftwareConnections).party(party).detail(version))
+    };
+    let metric = "client_software_connections_total";
+    assert_eq!(
+        software(Party::admitted(0), Detail::admitted(0)),
+        format!("{metric}{{software=library,software_version=1.2}}")
+    );
+    assert_eq!(
+        software(Party::NONE, Detail::OTHER),
+        format!("{metric}{{software=__none__,software_version=__other__}}")
+    );
+}
+
+/// Whoever is over a metric's bound of combinations is counted in one series with the others.
+#[test]
+fn the_series_of_all_others_keeps_the_labels_that_say_nothing_of_who() {
+    let series = of(Metric::GroupErrors)
+        .request(Request::known(11))
+        .detail(Detail::error(25))
+        .party(Party::admitted(0));
+    let (label, others) = series.party_label().expect("a label that says who");
+    assert_eq!(label, Label::Group);
+    assert_eq!(
+        name(others),
+        "group_errors_total{request=JoinGroup,error=UNKNOWN_MEMBER_ID,group=__other__}"
+    );
+    assert_eq!(others.party_label(), None, "it is merged with nothing");
+    assert_eq!(of(Metric::TopicProducedBytes).topic(Topic::admitted(0)).party_label(), None);
+}
+
+#[test]
 fn versions_are_numbers() {
     let versions = |version| name(of(Metric::Requests).request(Request::known(0)).detail(version));
     assert_eq!(versions(Detail::version(13)), "requests_total{request=Produce,api_version=13}");
@@ -127,7 +180,7 @@ fn keys_differ() {
     let mut keys = std::collections::HashSet::new();
     for &metric in Metric::ALL {
         for topic in
-            [Topic::OTHER, Topic::UNRESOLVED, Topic::admitted(0), Topic::admitted(0xff_fffd)]
+            [Topic::OTHER, Topic::UNRESOLVED, Topic::admitted(0), Topic::admitted(0xfffc)]
         {
             for request in [0, 1, 92].map(Request::known).into_iter().chain([
                 Request::FETCH_FOLLOWER,
@@ -135,13 +188,16 @@ fn keys_differ() {
                 Request::admitted(0),
                 Request::admitted(999),
             ]) {
-                for detail in
-                    [Detail::version(0), Detail::version(13), Detail::admitted(0), Detail::OTHER]
+                let details =
+                    [Detail::version(0), Detail::version(13), Detail::admitted(0), Detail::OTHER];
+                let parties = [Party::OTHER, Party::NONE, Party::admitted(0), Party::admitted(999)];
+                for (detail, party) in
+                    details.into_iter().flat_map(|detail| parties.map(|party| (detail, party)))
                 {
                     let series = of(metric).topic(topic).request(request).detail(detail);
                     assert!(
-                        keys.insert(series.bits()),
-                        "{metric:?} {topic:?} {request:?} {detail:?}"
+                        keys.insert(series.party(party).bits()),
+                        "{metric:?} {topic:?} {request:?} {detail:?} {party:?}"
                     );
                 }
             }
