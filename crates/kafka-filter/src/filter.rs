@@ -73,6 +73,7 @@ impl Filter {
         if std::mem::take(&mut self.admitted) {
             self.count_label_values(host);
         }
+        self.labels.on_tick();
         self.measure_group_lag(host, seconds(now.monotonic_ns));
         self.recorder.flush(host, &mut self.labels, CALLBACK_DEFINITIONS_MAX);
     }
@@ -296,15 +297,22 @@ impl<H: Host> Meter<'_, H> {
         if topic == Topic::DENIED { Topic::OTHER } else { topic }
     }
 
-    /// The client that calls itself so, as far as the configuration wants to tell clients apart.
-    pub(crate) fn client(&mut self, id: &[u8]) -> Party {
+    /// The client that calls itself so, as far as the configuration wants to tell clients apart;
+    /// `None` when too many names were looked at in this second, to be asked for again.
+    pub(crate) fn client(&mut self, id: &[u8]) -> Option<Party> {
         let Filter { config, labels, .. } = &mut *self.filter;
+        let has_patterns = !config.rewrites.is_empty() || !config.patterns.client_id.is_empty();
+        if has_patterns && !labels.may_match() {
+            self.overflow(Label::ClientId);
+            return None;
+        }
         let id = config.rewrites.apply(id);
         if id.is_empty() {
-            return Party::NONE;
+            return Some(Party::NONE);
         }
         let admission = labels.admit(self.host, self.reporter, Label::ClientId, &id);
-        self.admitted(Label::ClientId, admission).map_or(Party::OTHER, Party::admitted)
+        let index = self.admitted(Label::ClientId, admission);
+        Some(index.map_or(Party::OTHER, Party::admitted))
     }
 
     /// The group or the software of this name.

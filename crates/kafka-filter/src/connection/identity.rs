@@ -44,8 +44,10 @@ impl Identity {
 
     /// The client as a label value.
     pub(super) fn client<H: Host>(&mut self, meter: &mut Meter<'_, H>) -> Party {
-        let id = &self.client_id;
-        *self.client.get_or_insert_with(|| meter.client(id))
+        if self.client.is_none() {
+            self.client = meter.client(&self.client_id);
+        }
+        self.client.unwrap_or(Party::OTHER)
     }
 
     /// The client's software as a label value, which is counted by its own metrics only.

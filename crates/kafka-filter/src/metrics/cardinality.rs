@@ -5,7 +5,8 @@
 //! then has an index on each worker that meets it. Beyond the cap a value reads `__other__`, for
 //! good: the count never falls. So does one that the configuration's patterns do not admit, which
 //! takes no place. What is looked up here in vain costs a call to the host or a match of patterns,
-//! so values that were turned away are remembered by a hash.
+//! so values that were turned away are remembered by a hash; and a client that invents a name for
+//! each request has patterns matched so many times a second and no more.
 
 mod shared_set;
 
@@ -23,6 +24,8 @@ use shared_set::{Added, SharedSet};
 pub struct Labels {
     namespace: Box<str>,
     combinations_max: u32,
+    /// Values that may be matched with patterns until the next tick.
+    matches_left: u32,
     /// In the order of [`CAPPED`].
     values: Vec<Values>,
 }
@@ -75,6 +78,7 @@ impl Labels {
         Self {
             namespace: namespace.into(),
             combinations_max: config.limits.combinations_max,
+            matches_left: MATCHES_MAX,
             values: values.collect(),
         }
     }
@@ -82,7 +86,18 @@ impl Labels {
     /// The value's index if it was admitted by any worker, `Refused` or `Denied` if it never can
     /// be; `None` when nobody has asked for it.
     pub fn find<H: Host>(&mut self, host: &mut H, label: Label, value: &[u8]) -> Option<Admission> {
-        self.of_mut(label)?.find(host, value)
+        let (values, matches_left) = self.of_mut(label)?;
+        values.find(host, value, matches_left)
+    }
+
+    /// Takes one of the matches with patterns that are left until the next tick.
+    pub(crate) fn may_match(&mut self) -> bool {
+        take(&mut self.matches_left)
+    }
+
+    /// A second has passed.
+    pub(crate) fn on_tick(&mut self) {
+        self.matches_left = MATCHES_MAX;
     }
 
     /// Admits a value if there is room for it. A topic must have been named by a broker's answer
@@ -95,7 +110,9 @@ impl Labels {
         value: &[u8],
     ) -> Admission {
         match self.of_mut(label) {
-            Some(values) if is_sound(label, value) => values.admit(host, reporter, value),
+            Some((values, matches_left)) if is_sound(label, value) => {
+                values.admit(host, reporter, value, matches_left)
+            }
             _ => Admission::Refused,
         }
     }
@@ -133,7 +150,7 @@ impl Labels {
         reporter: Reporter,
         label: Label,
     ) -> u32 {
-        self.of_mut(label).map_or(0, |values| values.shared.size(host, reporter))
+        self.of_mut(label).map_or(0, |(values, _)| values.shared.size(host, reporter))
     }
 
     /// The name of a topic; `None` for the reserved values.
@@ -161,8 +178,9 @@ impl Labels {
         self.values.get(CAPPED.iter().position(|&capped| capped == label)?)
     }
 
-    fn of_mut(&mut self, label: Label) -> Option<&mut Values> {
-        self.values.get_mut(CAPPED.iter().position(|&capped| capped == label)?)
+    fn of_mut(&mut self, label: Label) -> Option<(&mut Values, &mut u32)> {
+        let values = self.values.get_mut(CAPPED.iter().position(|&capped| capped == label)?)?;
+        Some((values, &mut self.matches_left))
     }
 }
 
@@ -202,7 +220,12 @@ impl Values {
         Some(value)
     }
 
-    fn find<H: Host>(&mut self, host: &mut H, value: &[u8]) -> Option<Admission> {
+    fn find<H: Host>(
+        &mut self,
+        host: &mut H,
+        value: &[u8],
+        matches_left: &mut u32,
+    ) -> Option<Admission> {
         if let Some(&index) = self.index.get(value) {
             return Some(Admission::Index(index));
         }
@@ -212,6 +235,10 @@ impl Values {
         if self.denied.has(value) {
             return Some(Admission::Denied);
         }
+        if !self.patterns.is_empty() && !take(matches_left) {
+            // Not remembered: it may be a good one.
+            return Some(Admission::Refused);
+        }
         if !self.patterns.admits(value) {
             self.denied.keep(value);
             return Some(Admission::Denied);
@@ -220,8 +247,14 @@ impl Values {
         admitted.then(|| Admission::Index(self.keep(value)))
     }
 
-    fn admit<H: Host>(&mut self, host: &mut H, reporter: Reporter, value: &[u8]) -> Admission {
-        if let Some(found) = self.find(host, value) {
+    fn admit<H: Host>(
+        &mut self,
+        host: &mut H,
+        reporter: Reporter,
+        value: &[u8],
+        matches_left: &mut u32,
+    ) -> Admission {
+        if let Some(found) = self.find(host, value, matches_left) {
             return found;
         }
         match self.shared.add(host, reporter, value) {
@@ -282,6 +315,12 @@ fn is_sound(label: Label, value: &[u8]) -> bool {
     }
 }
 
+fn take(left: &mut u32) -> bool {
+    let had = *left > 0;
+    *left = left.saturating_sub(1);
+    had
+}
+
 fn hash(value: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(value);
@@ -290,6 +329,9 @@ fn hash(value: &[u8]) -> u64 {
 
 /// Longest name of a topic, in bytes.
 pub const TOPIC_NAME_SIZE_MAX: usize = 249;
+/// Values that a worker matches with patterns in a second. Beyond it a value reads `__other__` for the
+/// moment: a match may take many microseconds, and peers choose how many different names they send.
+const MATCHES_MAX: u32 = 2_000;
 /// Values turned away that a worker remembers for each label.
 const MEMORY_MAX: usize = 256;
 

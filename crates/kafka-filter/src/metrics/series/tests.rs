@@ -99,9 +99,8 @@ fn parties_read_as_they_call_themselves() {
         assert_eq!(parties(metric, Party::OTHER), format!("{labels}=__other__}}"));
         assert_eq!(parties(metric, Party::NONE), format!("{labels}=__none__}}"));
     }
-    let software = |party, version| {
-        name(of(Metric::ClientSoftwareConnections).party(party).detail(version))
-    };
+    let software =
+        |party, version| name(of(Metric::ClientSoftwareConnections).party(party).detail(version));
     let metric = "client_software_connections_total";
     assert_eq!(
         software(Party::admitted(0), Detail::admitted(0)),
@@ -179,8 +178,7 @@ fn the_remaining_details_are_words() {
 fn keys_differ() {
     let mut keys = std::collections::HashSet::new();
     for &metric in Metric::ALL {
-        for topic in
-            [Topic::OTHER, Topic::UNRESOLVED, Topic::admitted(0), Topic::admitted(0xfffc)]
+        for topic in [Topic::OTHER, Topic::UNRESOLVED, Topic::admitted(0), Topic::admitted(0xfffc)]
         {
             for request in [0, 1, 92].map(Request::known).into_iter().chain([
                 Request::FETCH_FOLLOWER,
