@@ -99,10 +99,10 @@ class Dashboard:
 
 
 def stat(title: str, expr: str, unit: str, read: str, do: str, steps: Sequence[tuple[float, str]] = (),
-         decimals: int | None = None, width: int = 3) -> Panel:
-    """One number. `steps` are (from this value on, colour); without any the number has no colour of its own."""
+         decimals: int | None = None, width: int = 3, base: str = GREEN) -> Panel:
+    """One number. `steps` are (from this value on, colour) above `base`; without any it has no colour of its own."""
     defaults: Json = {"unit": unit, "noValue": "no data", "color": {"mode": "thresholds"},
-                      "thresholds": _steps(steps)}
+                      "thresholds": _steps(steps, base)}
     if decimals is not None:
         defaults["decimals"] = decimals
     options = {"colorMode": "value" if steps else "none", "graphMode": "area", "justifyMode": "auto",
@@ -249,9 +249,8 @@ def _letter(at: int) -> str:
     return "ABCDEFGH"[at]
 
 
-def _steps(steps: Sequence[tuple[float, str]]) -> Json:
-    base = GREEN if steps else "text"
-    return {"mode": "absolute", "steps": [{"color": base, "value": None},
+def _steps(steps: Sequence[tuple[float, str]], base: str = GREEN) -> Json:
+    return {"mode": "absolute", "steps": [{"color": base if steps else "text", "value": None},
                                           *({"color": colour, "value": value} for value, colour in steps)]}
 
 

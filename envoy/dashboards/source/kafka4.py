@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grafana import ORANGE, RED, Dashboard, Link, Query, Row, graph, stat, table
+from grafana import GREEN, ORANGE, RED, Dashboard, Link, Query, Row, graph, stat, table
 from promql import alongside, increase, or_zero, rate, series, top, total
 
 KEYS = ["client_id", "request", "api_version"]
@@ -39,7 +39,7 @@ DASHBOARD = Dashboard(
                  read="In the time shown: a week, unless you changed it, for some jobs run once a week.",
                  do="Falling to 0 after an upgrade of a client confirms it."),
             stat("Watched for", "min(envoy_server_uptime and on (instance) "
-                 f"{series('build_info')})", "s", width=6, decimals=1, steps=[(604_800, RED)],
+                 f"{series('build_info')})", "s", width=6, decimals=1, base=ORANGE, steps=[(604_800, GREEN)],
                  read="How long the youngest proxy has watched. The counts are of proxies that run: a proxy that "
                       "restarted begins anew, and what it saw before is in Prometheus alone.",
                  do="Less than your slowest job's period: wait."),
