@@ -31,9 +31,12 @@ type Decision = (u8, u8, u16, u8);
 
 const CONNECTIONS: usize = 3;
 const WORKERS: usize = 2;
-/// Five values of labels that peers choose, in all.
+/// Ten values of labels that peers choose, in all.
 const CONFIG: &str = r#"{"limits": {"in_flight_max": 3}, "labels": {"topic": {"values_max": 2},
-    "request": {"values_max": 1}, "api_version": {"values_max": 1}, "error": {"values_max": 1}}}"#;
+    "request": {"values_max": 1}, "api_version": {"values_max": 1}, "error": {"values_max": 1},
+    "client_id": {"values_max": 2}, "group": {"values_max": 1}, "software": {"values_max": 1},
+    "software_version": {"values_max": 1}}}"#;
+const LABEL_VALUES_MAX: i64 = 10;
 
 #[test]
 fn laws_hold_in_random_conversations() {
@@ -172,14 +175,23 @@ fn check_sums(process: &Process) {
         total("connections_opened_total"),
         total("connections_closed_total") + total("connections_active")
     );
-    assert!(total("label_values") <= 5, "{:#?}", process.snapshot());
+    assert!(total("label_values") <= LABEL_VALUES_MAX, "{:#?}", process.snapshot());
 }
 
 fn check_end(process: &Process) {
     check_sums(process);
-    assert_eq!(process.host.total("requests_in_flight"), 0);
-    assert_eq!(process.host.total("connections_active"), 0);
+    for gauge in ["requests_in_flight", "connections_active"] {
+        assert_eq!(process.host.total(gauge), 0, "{gauge}");
+    }
+    for gauge in GAUGES {
+        let left: Vec<_> =
+            process.snapshot().into_iter().filter(|(name, _)| name.starts_with(gauge)).collect();
+        assert_eq!(left, [], "{gauge} is given back");
+    }
 }
+
+/// What a connection adds to them it takes back.
+const GAUGES: [&str; 2] = ["in_flight_request_bytes", "topic_fetch_lag_records"];
 
 /// What the decisions make of three connections: requests and answers in order, or late, or
 /// never, some of them corrupted, noise in between, connections closed and opened again.

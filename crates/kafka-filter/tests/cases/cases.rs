@@ -11,15 +11,24 @@ pub mod topics;
 
 /// Every conversation.
 pub fn all() -> Vec<Case> {
-    let families = [
-        produce::cases(),
-        fetch::cases(),
-        topics::cases(),
-        flow::cases(),
-        sasl::cases(),
-        broken::cases(),
-    ];
-    families.into_iter().flatten().collect()
+    families().into_iter().flat_map(|(_, cases)| cases).collect()
+}
+
+/// Conversations by what they are about. Those that show what is counted for topics, and what at
+/// all, have the other groups of metrics turned off.
+pub fn families() -> Vec<(&'static str, Vec<Case>)> {
+    vec![
+        ("what is produced", topics_only(produce::cases())),
+        ("what is fetched", topics_only(fetch::cases())),
+        ("which topics there are", topics_only(topics::cases())),
+        ("how requests and responses flow", topics_only(flow::cases())),
+        ("how clients authenticate", topics_only(sasl::cases())),
+        ("what cannot be decoded", topics_only(broken::cases())),
+    ]
+}
+
+fn topics_only(cases: Vec<Case>) -> Vec<Case> {
+    cases.into_iter().map(Case::topics_only).collect()
 }
 
 /// One connection: each request with its response, then it closes.

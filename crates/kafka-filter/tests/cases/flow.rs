@@ -462,8 +462,10 @@ fn still_open() -> Case {
                 "responses_total{{request=Heartbeat}} 1
                  response_bytes_total{{request=Heartbeat}} {}
                  request_duration_microseconds{{request=Heartbeat}} 1
-                 requests_in_flight 2",
-                answer.len()
+                 requests_in_flight 2
+                 in_flight_request_bytes{{request=Heartbeat}} {}",
+                answer.len(),
+                asks[1].len() + asks[2].len()
             ),
     }
 }

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
+use kafka_filter::config::{Config, KEYS, Shape};
 use kafka_filter::metrics::catalog::{Label, Metric, PREFIX, REPORTER, Reporter};
+use kafka_filter::metrics::groups::MetricGroup;
 use kafka_filter::metrics::name::{
     NONE, OTHER, UNRESOLVED, VALUE_SIZE_MAX, Value, write_stat_name, write_value,
 };
@@ -10,20 +12,19 @@ use kafka_filter::metrics::name::{
 /// The whole page.
 pub(crate) fn render() -> String {
     let mut page = String::from(INTRODUCTION);
-    page.push_str(
-        "\n## Metrics\n\n| metric | kind | labels beside `reporter` | counts | meaning |\n",
-    );
-    page.push_str("|---|---|---|---|---|\n");
+    page.push_str(METRICS);
+    page.push_str("|---|---|---|---|---|---|\n");
     for metric in Metric::ALL {
         let definition = metric.definition();
         let labels: Vec<String> =
             definition.labels.iter().map(|label| format!("`{}`", label.name())).collect();
         writeln!(
             page,
-            "| `{PREFIX}{}` | {} | {} | {} | {} |",
+            "| `{PREFIX}{}` | {} | {} | {} | {} | {} |",
             definition.name,
             definition.kind.as_str(),
             labels.join(", "),
+            switch(definition.group),
             definition.unit,
             definition.help
         )
@@ -40,6 +41,19 @@ pub(crate) fn render() -> String {
     labels(&mut page);
     stat_names(&mut page);
     page
+}
+
+/// The key of the configuration that turns a group of metrics off.
+fn switch(group: Option<MetricGroup>) -> String {
+    let Some(group) = group else { return String::from("always on") };
+    let governs = |set: fn(&mut Config, bool)| {
+        let mut config = Config::default();
+        set(&mut config, false);
+        !config.metrics.contains(group)
+    };
+    let key =
+        KEYS.iter().find(|key| matches!(key.shape, Shape::Switch { set, .. } if governs(set)));
+    format!("`{}`", key.expect("a switch for each group").path)
 }
 
 fn labels(page: &mut String) {
@@ -110,11 +124,31 @@ the admin listener) shows it. Names and labels are an interface: one may be adde
   them.
 ";
 
+const METRICS: &str = "
+## Metrics
+
+What the column `switch` names can be turned off in the [configuration](configuration.md), and then costs
+nothing.
+
+| metric | kind | labels beside `reporter` | switch | counts | meaning |
+";
+
 const CAPS: &str = "
 What peers choose has a cap for the whole Envoy process: `labels.*.values_max` in
-[configuration.md](configuration.md). Envoy never forgets a stat, so nobody may invent values: a topic
-becomes one only when a broker's answer named it without error. `kafka_filter_label_values` shows how many
-values each label has, and `kafka_filter_label_values_overflowed_total` how many events went to `__other__`.
+[configuration.md](configuration.md). Envoy never forgets a stat, so nobody may invent values without end:
+
+- A topic becomes a value only when a broker's answer named it without error.
+- A client id, a group, a software and its version are whatever a client says, so their values are those that
+  come first: list the ones you want (`labels.client_id.allow`), or make many into one
+  (`labels.client_id.rewrite`). What the patterns leave out reads `__other__` and takes no place.
+- Names and versions of software must be as KIP-511 wants them: letters, digits, dots and dashes.
+- `client_id`, `group` and `software` multiply with other labels: a metric has at most
+  `limits.combinations_max` series with one of them, and what comes later is counted in the series where that
+  label reads `__other__`.
+
+`kafka_filter_label_values` shows how many values each label has, and
+`kafka_filter_label_values_overflowed_total` how many events went to `__other__` for want of a place; those
+that the patterns leave out are none.
 ";
 
 const STAT_NAMES_BEFORE: &str = "

@@ -29,12 +29,19 @@ pub(crate) fn stats_config() -> String {
     out.push_str("  histogram_bucket_settings:\n");
     for metric in Metric::ALL {
         let Some(buckets) = metric.buckets() else { continue };
+        let definition = metric.definition();
+        let per_second = match definition.unit {
+            "microseconds" => 1e6,
+            "milliseconds" => 1e3,
+            other => panic!("{}: a histogram of {other}", definition.name),
+        };
         writeln!(
             out,
-            "  # microseconds, from {} to {} s\n  - match: {{prefix: wasmcustom.{PREFIX}{}}}\n    buckets: {buckets:?}",
-            f64::from(*buckets.first().expect("a histogram has buckets")) / 1e6,
-            f64::from(*buckets.last().expect("a histogram has buckets")) / 1e6,
-            metric.definition().name
+            "  # {}, from {} to {} s\n  - match: {{prefix: wasmcustom.{PREFIX}{}}}\n    buckets: {buckets:?}",
+            definition.unit,
+            f64::from(*buckets.first().expect("a histogram has buckets")) / per_second,
+            f64::from(*buckets.last().expect("a histogram has buckets")) / per_second,
+            definition.name
         )
         .expect("a String takes everything");
     }
@@ -75,7 +82,7 @@ fn before(label: Label) -> String {
 }
 
 const HEAD: &str = "\
-# How Envoy takes the labels out of the filter's stat names, and histogram buckets in microseconds.
+# How Envoy takes the labels out of the filter's stat names, and the buckets of histograms.
 # Merge the key `stats_config` into the bootstrap (envoy.yaml has it already); Envoy reads it at its start only.
 # Generated from the metric catalog (crates/kafka-filter/src/metrics/catalog.rs); written anew by
 # UPDATE_GENERATED=1 cargo test -p kafka-filter --test generated

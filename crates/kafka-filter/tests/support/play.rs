@@ -30,6 +30,8 @@ pub enum Step {
     Close(usize),
     /// Microseconds pass.
     Wait(u64),
+    /// A second of the host's clock ends, on every worker.
+    Tick,
 }
 
 /// How the bytes of a step come.
@@ -184,6 +186,7 @@ impl Process {
                 }
                 Step::Close(number) => self.close(*number),
                 Step::Wait(microseconds) => self.wait(*microseconds),
+                Step::Tick => self.tick(),
             }
         }
         self.settle();
@@ -201,7 +204,7 @@ impl Step {
     fn size(&self) -> usize {
         match self {
             Self::Client(_, bytes) | Self::Broker(_, bytes) => bytes.len(),
-            Self::Open(..) | Self::Close(_) | Self::Wait(_) => 0,
+            Self::Open(..) | Self::Close(_) | Self::Wait(_) | Self::Tick => 0,
         }
     }
 }
@@ -216,6 +219,16 @@ impl Case {
         let mut process = Process::new(self.config, workers.max().unwrap_or(1));
         process.play(&self.steps, split);
         process
+    }
+
+    /// The same with the metrics of topics and the base alone, which it was written for: what
+    /// says who, and how far behind, is turned off.
+    #[must_use]
+    pub fn topics_only(self) -> Self {
+        let rest = self.config.trim_start().strip_prefix('{').unwrap_or("}");
+        assert!(!rest.contains("metrics"), "{}: two objects of one name", self.name);
+        let comma = if rest.trim_start().starts_with('}') { "" } else { ", " };
+        Self { config: format!("{{{TOPICS_ONLY}{comma}{rest}").leak(), ..self }
     }
 
     /// Bytes of the whole conversation, both ways.
@@ -274,6 +287,9 @@ pub fn check(cases: &[Case]) {
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
+
+const TOPICS_ONLY: &str = r#""metrics": {"clients": false, "software": false, "deprecated": false,
+    "groups": false, "lag": false, "end_to_end_latency": false}"#;
 
 /// Milliseconds since 1970 at point 0 of the clock that never goes back.
 pub const STARTED_MS: i64 = 1_700_000_000_000;
