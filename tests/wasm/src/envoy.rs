@@ -21,6 +21,8 @@ pub(crate) struct Process {
     pub(crate) last_version: u32,
     pub(crate) log: Vec<LogLine>,
     pub(crate) clock_ns: u64,
+    /// What streams told the access log, by key; the last text of any stream.
+    pub(crate) filter_state: BTreeMap<String, String>,
 }
 
 /// One stat, as Envoy keeps it.
@@ -51,6 +53,12 @@ impl Envoy {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// What a stream told the access log last under this key.
+    #[must_use]
+    pub fn filter_state(&self, key: &str) -> Option<String> {
+        self.process.borrow().filter_state.get(key).cloned()
     }
 
     /// Starts the filter's VM on one more worker.

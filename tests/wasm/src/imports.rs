@@ -25,6 +25,7 @@ pub(crate) const NAMES: &[&str] = &[
     "proxy_set_tick_period_milliseconds",
     "proxy_get_buffer_bytes",
     "proxy_get_property",
+    "proxy_set_property",
     "proxy_get_shared_data",
     "proxy_set_shared_data",
     "proxy_define_metric",
@@ -42,6 +43,9 @@ const OK: u32 = 0;
 const NOT_FOUND: u32 = 1;
 const BAD_ARGUMENT: u32 = 2;
 const CAS_MISMATCH: u32 = 8;
+
+/// Nanoseconds since 1970 when the steady clock is at zero.
+const STARTED_UNIX_NS: u64 = 1_700_000_000_000_000_000;
 
 const COUNTER: u32 = 0;
 const GAUGE: u32 = 1;
@@ -114,6 +118,20 @@ fn link_data(linker: &mut Linker<Guest>) -> Result<()> {
                 Some(value) => give(&mut host, &value, to, to_size),
                 None => Result::Ok(NOT_FOUND),
             }
+        },
+    )?;
+    linker.func_wrap(
+        "env",
+        "proxy_set_property",
+        |mut host: Host<'_>, at: u32, size: u32, value_at: u32, value_size: u32| {
+            if let Some(status) = begin(&mut host, "proxy_set_property", false)? {
+                return Ok(status);
+            }
+            let key = String::from_utf8_lossy(&read(&mut host, at, size)?).into_owned();
+            let value =
+                String::from_utf8_lossy(&read(&mut host, value_at, value_size)?).into_owned();
+            host.data().process.borrow_mut().filter_state.insert(key, value);
+            Result::Ok(OK)
         },
     )?;
     linker.func_wrap(
@@ -274,10 +292,12 @@ fn link_wasi(linker: &mut Linker<Guest>) -> Result<()> {
         "clock_time_get",
         |mut host: Host<'_>, clock: u32, _precision: u64, to: u32| {
             begin(&mut host, "clock_time_get", true)?;
-            if clock != CLOCK_MONOTONIC {
-                bail!("clock {clock}: durations must come from the monotonic clock");
-            }
             let now = host.data().process.borrow().clock_ns;
+            let now = match clock {
+                CLOCK_REALTIME => now.saturating_add(STARTED_UNIX_NS),
+                CLOCK_MONOTONIC => now,
+                _ => bail!("clock {clock} is none that Envoy has"),
+            };
             write(&mut host, to, &now.to_le_bytes())?;
             Result::Ok(OK)
         },
@@ -355,4 +375,5 @@ fn memory(host: &mut Host<'_>) -> Result<wasmtime::Memory> {
 }
 
 const LOG_CRITICAL: u32 = 5;
+const CLOCK_REALTIME: u32 = 0;
 const CLOCK_MONOTONIC: u32 = 1;
