@@ -16,7 +16,7 @@ USERS = {"alice": "alice-secret", "mallory": "mallory-secret"}
 
 # Routes of Kafka 4. The first two belong to the shared Envoy, the others each to one test's own.
 SHARED = ("MAIN", "SASL")
-OWN = ("LEFT", "RIGHT", "UPDATED", "REPLACED", "REFUSING", "WORKERS")
+OWN = ("LEFT", "RIGHT", "UPDATED", "REPLACED", "PATTERNS", "GONE", "REFUSING", "WORKERS")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

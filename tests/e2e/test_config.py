@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -80,9 +80,70 @@ def test_replaced_listener_gives_back_its_gauges(folder: Path, kafka: Kafka, rou
         stats.metric("kafka_filter_topic_fetched_records_total").label(topic=topic).value(sent.delivered)
 
 
+def test_new_patterns_hold_for_new_connections(folder: Path, kafka: Kafka, routes: dict[str, Route],
+                                               oracle: Oracle) -> None:
+    """A live Envoy takes each change; a connection that is open works on, counted as it began."""
+    shown, hidden = new_topic(kafka, "shown"), new_topic(kafka, "hidden")
+    route = routes["PATTERNS"]
+    with stage(folder / "patterns", [route], kafka, oracle, lds=True, drain_seconds=600) as made:
+        # What is denied has no series of its own, and metrics that are off none at all: counted by hand below.
+        with made.watch(exact=False) as seen:
+            mark = route.front.mark()
+            with _open_producer(made, "consumer-billing-1") as send:
+                send(hidden, 10)
+                _updated(made, "2", {"labels": {
+                    "topic": {"deny": ["hidden-.*"]},
+                    "client_id": {"rewrite": [{"match": "consumer-(.+)-[0-9]+", "replace": "$1"}]}}})
+                opened = len(route.front.since(mark))
+                send(hidden, 20)
+                assert len(route.front.since(mark)) == opened, "the open connection did not live through the change"
+                produce(made.bootstrap, hidden, payloads(30, 100), client_id="consumer-billing-2")
+                produce(made.bootstrap, shown, payloads(40, 100), client_id="consumer-billing-3")
+                produce(made.bootstrap, shown, payloads(50, 100), client_id="shipping")
+                _updated(made, "3", {"metrics": {"clients": False}, "labels": {"topic": {"allow": ["hidden-.*"]}}})
+                produce(made.bootstrap, hidden, payloads(60, 100), client_id="consumer-billing-4")
+                produce(made.bootstrap, shown, payloads(70, 100), client_id="shipping")
+                send(shown, 80)
+                left = [recording for recording in route.front.since(mark) if not recording.closed.is_set()]
+                assert left, "the producer's connections were closed"
+                wait_until("the connections of both configurations to be in one gauge",
+                           lambda: made.envoy.stats().total("kafka_filter_connections_active") == len(left))
+    for topic, client, count in ((hidden, "consumer-billing-1", 10 + 20), (shown, "consumer-billing-1", 80),
+                                 ("__other__", "billing", 30), (shown, "billing", 40), (shown, "shipping", 50)):
+        seen.metric("client_produced_records_total").label(topic=topic, client_id=client).value(count)
+    seen.metric("client_produced_records_total").value(10 + 20 + 80 + 30 + 40 + 50)
+    for client in ("consumer-billing-2", "consumer-billing-3", "consumer-billing-4"):
+        seen.metric("client_produced_records_total").label(client_id=client).absent()
+    for topic, count in ((hidden, 10 + 20 + 60), (shown, 80 + 40 + 50), ("__other__", 30 + 70)):
+        seen.metric("topic_produced_records_total").label(topic=topic).value(count)
+    for name in ("label_values_overflowed_total", "connections_active", "requests_in_flight", "in_flight_request_bytes"):
+        assert seen.stats.total(f"kafka_filter_{name}") == 0, name
+
+
+def test_counters_go_on_when_the_old_listener_is_gone(folder: Path, kafka: Kafka, routes: dict[str, Route],
+                                                      oracle: Oracle) -> None:
+    """The VM lives on under the same `vm_id`, and with it what was counted."""
+    topic = new_topic(kafka, "going-on")
+    with stage(folder / "going-on", [routes["GONE"]], kafka, oracle, lds=True, drain_seconds=1) as made:
+        with made.watch() as seen:
+            with _open_producer(made, "early") as send:
+                send(topic, 10)
+                closed = len(made.envoy.access_entries())
+                _updated(made, "2", {"labels": {"client_id": {"deny": ["later"]}}})
+                wait_until("the old listener to be gone",
+                           lambda: len(made.envoy.access_entries()) > closed and not _draining(made))
+                counted = made.envoy.quiet_stats()
+                counted.metric("kafka_filter_topic_produced_records_total").label(topic=topic).value(10)
+                assert counted.total("kafka_filter_requests_in_flight") == 0
+                send(topic, 20)
+    seen.metric("topic_produced_records_total").label(topic=topic).value(30)
+
+
 @pytest.mark.parametrize(("configuration", "named"), [
     ({"nonsense": 1}, "nonsense"),
     ({"limits": {"in_flight_max": -1}}, "limits.in_flight_max"),
+    ({"labels": {"topic": {"allow": ["orders", "pay("]}}}, "labels.topic.allow[1]"),
+    ({"labels": {"client_id": {"rewrite": [{"match": "(a)", "replace": "$2"}]}}}, "labels.client_id.rewrite[0].replace"),
     ("{not json", "not JSON"),
 ])
 def test_bad_configuration_is_refused(refusing: Stage, configuration: proxy.Json | str, named: str) -> None:
@@ -156,6 +217,25 @@ def _load(made: Stage, topic: str) -> Iterator[_Sent]:
         left = producer.flush(30)
         producer.close()
     assert (left, failures) == (0, [])
+
+
+@contextlib.contextmanager
+def _open_producer(made: Stage, client_id: str) -> Iterator[Callable[[str, int], None]]:
+    """A producer whose connections stay open; what it yields sends so many records and waits until they are there."""
+    producer = Producer({"bootstrap.servers": made.bootstrap, "client.id": client_id, "enable.idempotence": True,
+                         "linger.ms": 1, "retry.backoff.ms": 50, "reconnect.backoff.ms": 50})
+    failures: list[object] = []
+
+    def send(topic: str, count: int) -> None:
+        for value in payloads(count, 100):
+            producer.produce(topic, value, on_delivery=lambda error, _: failures.append(error) if error else None)
+        assert producer.flush(30) == 0, "not everything was sent in 30 s"
+        assert not failures, failures[:3]
+
+    try:
+        yield send
+    finally:
+        producer.close()
 
 
 def _draining(made: Stage) -> float:
