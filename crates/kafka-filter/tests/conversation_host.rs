@@ -170,10 +170,12 @@ fn a_host_that_fails_to_give_bytes_makes_the_connection_opaque() {
     connection.on_downstream(&mut filter, &mut host, 1, &mut Whole(&heartbeat(1, 1)));
     connection.on_upstream(&mut filter, &mut host, 2, &mut Withheld);
     assert!(!connection.is_watched());
+    filter.settle(&mut host);
     assert_eq!(host.value("connections_opaque_total{reason=limit}"), 1);
     assert_eq!(host.value("requests_in_flight"), 0);
     assert_eq!(host.value("in_flight_evicted_total"), 1);
     connection.close(&mut filter, &mut host);
+    filter.settle(&mut host);
     assert_eq!(host.value("connections_active"), 0);
     assert_eq!(host.value("connections_opaque_total{reason=limit}"), 1);
 }

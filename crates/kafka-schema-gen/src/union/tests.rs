@@ -105,8 +105,8 @@ fn an_array_is_of_topics_in_versions_that_name_one() {
     assert_eq!(roles, ["Topics", "Topics"]);
     assert_eq!(table.structs["Topic"][1].role, "None");
     for (wrong, expected) in [
-        (fields.replace("\"0-1\"", "\"0-2\""), "`Rows` names a topic in some of its versions only"),
-        (fields.replace("\"0-1\"", "\"0+\""), "`Rows` v2 names topics inside a topic"),
+        (fields.replace("\"0-1\"", "\"0-2\""), "`Rows` is of Topics in some of its versions only"),
+        (fields.replace("\"0-1\"", "\"0+\""), "`Rows` v2 is a scope inside its like"),
     ] {
         let message = table_of(&release("1.0", "0-3", "none", &wrong)).unwrap_err().to_string();
         assert!(message.contains(expected), "{message}");
