@@ -43,12 +43,12 @@ def test_each_alert_is_seen_firing(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ALERT_NAMES)
-def test_each_alert_is_seen_silent_because_of_its_conditions(name: str) -> None:
+def test_each_alert_is_seen_silent_because_of_its_conditions(name: str, tmp_path: Path) -> None:
     """A silent case has data that the alert tells once its conditions are weaker: it is not silent for want of any."""
     file, silent = _silent_cases(name)
     assert silent, f"no test in tests/monitoring/rules expects {name} to be silent"
     with pytest.raises(Failed, match=f"alertname: {name}"):
-        promtool("test", "rules", _with_weaker(name, file, silent))
+        promtool("test", "rules", _with_weaker(tmp_path, name, file, silent))
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule.name)
@@ -122,6 +122,18 @@ def test_an_alert_says_what_is_next(alert: Rule) -> None:
     assert named <= known, f"neither in docs/metrics.md nor recorded: {sorted(named - known)}"
 
 
+def test_keys_of_the_configuration_are_its_own() -> None:
+    """What an alert tells to raise can be raised, and a full label means the default."""
+    document = (paths.REPOSITORY / "docs" / "configuration.md").read_text()
+    keys = dict(re.findall(r"^\| `([a-z_.]+)` \| `([^`]*)` \|", document, re.M))
+    texts = " ".join(alert.annotations["description"] for alert in alerts())
+    named = set(re.findall(r"\b(?:limits|metrics)\.[a-z_]+", texts))
+    assert len(named) >= 3 and named <= set(keys), sorted(named - set(keys))
+    assert "labels.{{ $labels.label }}.values_max" in texts and "labels.client_id.values_max" in keys
+    topics = next(rule for rule in rules() if rule.name == "kafka_filter:topic_values_max:values")
+    assert topics.expression == f"vector({keys['labels.topic.values_max']})"
+
+
 def test_names_are_given_once() -> None:
     assert len(set(ALERT_NAMES)) == len(ALERT_NAMES)
     recorded = [(rule.name, tuple(sorted(rule.labels.items()))) for rule in rules() if not rule.is_alert]
@@ -136,12 +148,13 @@ def _cases(name: str) -> list[tuple[Path, dict[str, Any], dict[str, Any]]]:
 
 
 def _silent_cases(name: str) -> tuple[Path, list[dict[str, Any]]]:
+    """Those of the first file that has any: files differ in how often they evaluate."""
     silent = [(file, {**test, "alert_rule_test": [found], "promql_expr_test": []})
               for file, test, found in _cases(name) if not found["exp_alerts"]]
-    return (silent[0][0], [test for _, test in silent]) if silent else (Path(), [])
+    return (silent[0][0], [test for file, test in silent if file == silent[0][0]]) if silent else (Path(), [])
 
 
-def _with_weaker(name: str, file: Path, tests: list[dict[str, Any]]) -> Path:
+def _with_weaker(folder: Path, name: str, file: Path, tests: list[dict[str, Any]]) -> Path:
     """A test file in which the alert tells whatever it has data for."""
     written = yaml.safe_load(ALERTS.read_text())
     for rule in (rule for group in written["groups"] for rule in group["rules"] if rule["alert"] == name):
@@ -150,8 +163,6 @@ def _with_weaker(name: str, file: Path, tests: list[dict[str, Any]]) -> Path:
         weaker = re.sub(r"== [\d.]+", "> -1e12", weaker)
         assert weaker != rule["expr"], f"{name} has no condition that this test knows to weaken"
         rule["expr"] = weaker
-    folder = paths.RUNS / "weaker"
-    folder.mkdir(parents=True, exist_ok=True)
     rule_file = folder / f"{name}.rules.json"
     rule_file.write_text(json.dumps(written))
     test_file = folder / f"{name}.tests.json"
