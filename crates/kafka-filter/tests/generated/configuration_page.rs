@@ -1,8 +1,11 @@
 //! The table of keys in docs/configuration.md, and that what its text shows is so.
 
+// The page is read from the source tree, as in generated.rs.
+#![cfg(not(target_family = "wasm"))]
+
 use std::fmt::Write as _;
 
-use kafka_filter::config::{Config, KEYS};
+use kafka_filter::config::{Config, KEYS, PATTERN_SIZE_MAX, PATTERNS_MAX, VALUE_SIZE_MAX};
 
 const PAGE: &str = "docs/configuration.md";
 
@@ -35,6 +38,25 @@ fn every_example_of_the_page_is_a_configuration() {
             panic!("{PAGE} shows what is refused: {error}\n{example}");
         }
     }
+}
+
+#[test]
+fn the_page_names_the_bounds_of_patterns() {
+    let page = super::read(PAGE);
+    for bound in [
+        format!("Up to {PATTERNS_MAX} patterns or rules in a list, {PATTERN_SIZE_MAX} bytes and"),
+        format!("values of more than {VALUE_SIZE_MAX} bytes are not matched"),
+    ] {
+        assert!(page.contains(&bound), "{PAGE} does not say: {bound}");
+    }
+    // What is well below the size of one that is compiled, and what is not.
+    let parse = |pattern: &str| {
+        Config::parse(
+            format!("{{\"labels\": {{\"topic\": {{\"allow\": [\"{pattern}\"]}}}}}}").as_bytes(),
+        )
+    };
+    assert!(page.contains("`.{1,255}` is well below, `(.{1,255}){9}` is not"));
+    assert!(parse(".{1,255}").is_ok() && parse("(.{1,255}){9}").is_err());
 }
 
 /// Client ids in the first column, what the recipe makes of them in the second.
