@@ -30,6 +30,7 @@ use identity::Identity;
 use request::{OpenRequest, RequestHandler, RequestState};
 use response::{ResponseHandler, ResponseState};
 use tally::Unnamed;
+pub(crate) use wanted::Wanted;
 
 /// What is known of one connection.
 pub struct Connection {

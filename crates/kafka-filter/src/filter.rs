@@ -3,6 +3,7 @@
 use kafka_wire::{error_code, schema};
 
 use crate::config::{Config, Limits, ReporterSetting};
+use crate::connection::Wanted;
 use crate::group_lag::{Bounds, GroupLag, GroupOffset, Names};
 use crate::host::{Clock, Fact, Host};
 use crate::metrics::cardinality::{Admission, CAPPED, Labels};
@@ -16,6 +17,7 @@ use crate::topic_directory::{NO_ID, TopicDirectory, TopicId};
 /// The shared part of the filter.
 pub struct Filter {
     config: Config,
+    wanted: Wanted,
     labels: Labels,
     topics: TopicDirectory,
     recorder: Recorder,
@@ -37,6 +39,7 @@ impl Filter {
     #[must_use]
     pub fn new(config: Config, namespace: &str) -> Self {
         Self {
+            wanted: Wanted::new(config.metrics, config.access_log),
             labels: Labels::new(&config, namespace),
             topics: TopicDirectory::new(namespace, config.limits.topic_ids_max),
             recorder: Recorder::default(),
@@ -54,6 +57,11 @@ impl Filter {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// What is looked at in messages.
+    pub(crate) fn wanted(&self) -> &Wanted {
+        &self.wanted
     }
 
     /// Says that the filter runs, where the configuration tells which reporter it is; elsewhere the

@@ -15,6 +15,8 @@ use crate::metrics::series::{Party, Topic};
 pub(super) struct Identity {
     client_id: Box<[u8]>,
     client: Option<Party>,
+    /// The group that was named last.
+    group: Option<(Box<[u8]>, Party)>,
     software: Option<Party>,
     /// Its name, until its version is read.
     software_name: Box<[u8]>,
@@ -48,6 +50,19 @@ impl Identity {
             self.client = meter.client(&self.client_id);
         }
         self.client.unwrap_or(Party::OTHER)
+    }
+
+    /// A group as a label value: a connection names the same one again and again.
+    pub(super) fn group<H: Host>(&mut self, meter: &mut Meter<'_, H>, name: &[u8]) -> Party {
+        match &self.group {
+            Some((last, party)) if **last == *name => *party,
+            _ => {
+                let party = meter.party(Label::Group, name);
+                // What is not told apart is counted as such each time.
+                self.group = party.index().map(|_| (name.into(), party));
+                party
+            }
+        }
     }
 
     /// The client's software as a label value, which is counted by its own metrics only.

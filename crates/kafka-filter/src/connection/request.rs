@@ -137,8 +137,7 @@ impl<'a, H: Host> RequestHandler<'a, H> {
         if request.api_key == FETCH && self.state.follower {
             return wanted::REPLICA;
         }
-        let config = self.meter.filter.config();
-        wanted::of_request(request, config.metrics, config.access_log)
+        self.meter.filter.wanted().of_request(request.api_key)
     }
 
     fn give_up(&mut self, reason: Reason) -> Head {
@@ -395,7 +394,7 @@ impl<H: Host> Visitor for RequestHandler<'_, H> {
             (Role::TopicId, Value::Uuid(id)) => topic.set_id(id),
             (Role::Records, Value::Records(size_bytes)) => topic.tally.add_bytes(size_bytes),
             (Role::GroupId, Value::String(name)) => {
-                let party = self.meter.party(Label::Group, name);
+                let party = self.shared.identity.group(&mut self.meter, name);
                 self.group(party);
             }
             (Role::GroupId, Value::Contents(_)) => {

@@ -107,9 +107,11 @@ impl<'a, H: Host> ResponseHandler<'a, H> {
             sent.api_version
         };
         let message = &api.response;
-        let metrics = self.meter.filter.config().metrics;
-        let is_follower = sent.request == Request::FETCH_FOLLOWER;
-        let wanted = wanted::of_response(sent.api_key, metrics, is_follower);
+        let wanted = if sent.request == Request::FETCH_FOLLOWER {
+            wanted::RESPONSE
+        } else {
+            self.meter.filter.wanted().of_response(sent.api_key)
+        };
         if !message.versions.contains(version) || !message.roles.intersects(wanted) {
             return UNREAD;
         }
@@ -165,8 +167,7 @@ impl<'a, H: Host> ResponseHandler<'a, H> {
     }
 
     /// Counts the errors of the group that was read, and closes its part of the response.
-    fn group_ends(&mut self) {
-        let Some(sent) = self.state.current else { return };
+    fn group_ends(&mut self, sent: Sent) {
         let (group, errors) = self.state.group.end();
         for (code, count) in errors.iter() {
             self.group_error(group, sent.request, code, count);
@@ -324,7 +325,7 @@ impl<'a, H: Host> ResponseHandler<'a, H> {
 
     /// Counts what only answers to group requests have.
     fn count_group(&mut self, sent: Sent) {
-        self.group_ends();
+        self.group_ends(sent);
         let Some(group) = self.state.group.answered_group() else { return };
         if sent.api_key == JOIN_GROUP && self.meter.counts(MetricGroup::Groups) {
             let series = self.meter.series(Metric::GroupJoinDuration).party(group);
@@ -514,7 +515,9 @@ impl<H: Host> Visitor for ResponseHandler<'_, H> {
 
     fn leave(&mut self, field: &'static Field) {
         if field.role == Role::Groups {
-            self.group_ends();
+            if let Some(sent) = self.state.current {
+                self.group_ends(sent);
+            }
         } else {
             self.answered();
         }

@@ -4,7 +4,7 @@
 //! unseen, and an array without a wanted field is passed over as a whole.
 
 use kafka_wire::header::API_VERSIONS;
-use kafka_wire::schema::{Message, Role, RoleSet};
+use kafka_wire::schema::{self, Message, Role, RoleSet};
 
 use crate::metrics::groups::{MetricGroup, MetricGroups};
 
@@ -51,8 +51,46 @@ pub(super) fn commits_offsets(api_key: i16) -> bool {
     matches!(api_key, OFFSET_COMMIT | TXN_OFFSET_COMMIT)
 }
 
+/// What a configuration wants of each API's messages.
+pub(crate) struct Wanted {
+    /// Of requests and of responses, by API key.
+    of_apis: Vec<(RoleSet, RoleSet)>,
+}
+
+impl Wanted {
+    /// With these groups of metrics on.
+    pub(crate) fn new(metrics: MetricGroups, access_log: bool) -> Self {
+        let mut of_apis = Vec::new();
+        for api in schema::apis() {
+            let key = usize::try_from(api.key).unwrap_or(0);
+            if of_apis.len() <= key {
+                of_apis.resize(key.saturating_add(1), (RoleSet::EMPTY, RoleSet::EMPTY));
+            }
+            if let Some(of_api) = of_apis.get_mut(key) {
+                let request = of_request(&api.request, metrics, access_log);
+                *of_api = (request, of_response(api.key, metrics));
+            }
+        }
+        Self { of_apis }
+    }
+
+    pub(super) fn of_request(&self, api_key: i16) -> RoleSet {
+        self.of_api(api_key).0
+    }
+
+    /// Not of a response to a broker that replicates: of that one [`RESPONSE`] is wanted.
+    pub(super) fn of_response(&self, api_key: i16) -> RoleSet {
+        self.of_api(api_key).1
+    }
+
+    fn of_api(&self, api_key: i16) -> (RoleSet, RoleSet) {
+        let index = usize::try_from(api_key).unwrap_or(usize::MAX);
+        self.of_apis.get(index).copied().unwrap_or_default()
+    }
+}
+
 /// What is wanted of a request; many are counted by their header alone.
-pub(super) fn of_request(request: &Message, metrics: MetricGroups, access_log: bool) -> RoleSet {
+fn of_request(request: &Message, metrics: MetricGroups, access_log: bool) -> RoleSet {
     let on = |group| metrics.contains(group);
     let groups = on(MetricGroup::Groups) || on(MetricGroup::Lag);
     match request.api_key {
@@ -70,8 +108,8 @@ pub(super) fn of_request(request: &Message, metrics: MetricGroups, access_log: b
     }
 }
 
-/// What is wanted of the response to a request with this key; `is_follower` for a broker's fetch.
-pub(super) fn of_response(api_key: i16, metrics: MetricGroups, is_follower: bool) -> RoleSet {
+/// What is wanted of the response to a request with this key.
+fn of_response(api_key: i16, metrics: MetricGroups) -> RoleSet {
     let on = |group| metrics.contains(group);
     let lag = on(MetricGroup::Lag);
     let groups = on(MetricGroup::Groups) || lag;
@@ -80,7 +118,6 @@ pub(super) fn of_response(api_key: i16, metrics: MetricGroups, is_follower: bool
         || on(MetricGroup::Clients)
         || on(MetricGroup::EndToEndLatency);
     match api_key {
-        FETCH if is_follower => RESPONSE,
         FETCH if lag => RESPONSE.union(FETCHED).union(RECORDS),
         FETCH | SHARE_FETCH if records => RESPONSE.union(RECORDS),
         JOIN_GROUP if groups => RESPONSE.union(JOINED),
@@ -113,7 +150,7 @@ const COMMITTED: RoleSet = RoleSet::of(&[
     Role::CommittedOffset,
 ]);
 /// Of every response.
-const RESPONSE: RoleSet = RoleSet::of(&[
+pub(super) const RESPONSE: RoleSet = RoleSet::of(&[
     Role::ErrorCode,
     Role::ThrottleTimeMs,
     Role::Topics,
