@@ -19,6 +19,26 @@ DIRECT, TCP, TCP_AGAIN = "direct", "tcp_proxy", "tcp_proxy again"
 NULL, COPY, FLOOR, FILTER = "null wasm", "copy wasm", "floor wasm", "kafka-filter"
 ALL = (DIRECT, TCP, NULL, COPY, FLOOR, FILTER, TCP_AGAIN)
 
+# What a configuration can turn off: the groups of `metrics`, and the facts for access logs.
+SWITCHES = ("topics", "topic_duration", "end_to_end_latency", "clients", "software", "deprecated", "groups", "lag",
+            "access_log")
+# Each switch on alone over what is always on. Alone and not left out: what two groups share then counts for both, so
+# that no group looks cheaper than it is.
+BASE = "base only"
+ALONE = {f"base + {switch}": switch for switch in SWITCHES}
+GROUP_ARMS = (TCP, FLOOR, BASE, *ALONE, FILTER, TCP_AGAIN)
+
+
+def switched(*on: str) -> dict[str, object]:
+    """The configuration in which these switches are on and the others off."""
+    metrics: dict[str, object] = {switch: switch in on for switch in SWITCHES if switch != "access_log"}
+    return {"metrics": metrics, "access_log": "access_log" in on}
+
+
+# The arms with the filter itself, and how it is configured.
+FILTERS: dict[str, dict[str, object]] = {
+    FILTER: {}, BASE: switched(), **{name: switched(switch) for name, switch in ALONE.items()}}
+
 
 @dataclass(frozen=True)
 class Tools:
@@ -61,9 +81,13 @@ class StandIn:
 
 
 @contextlib.contextmanager
-def stand_in(tools: Tools) -> Iterator[StandIn]:
-    """Runs the in-memory broker. It ends when its stdin does, so it cannot outlive the run."""
-    broker = subprocess.Popen([tools.load, "broker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def stand_in(tools: Tools, partitions: int = 1, quiet: bool = False) -> Iterator[StandIn]:
+    """Runs the in-memory broker. It ends when its stdin does, so it cannot outlive the run.
+
+    `quiet` is for clients that provoke it: it says why it ends a connection.
+    """
+    broker = subprocess.Popen([tools.load, "broker", "--partitions", str(partitions)], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL if quiet else None, text=True)
     try:
         line = broker.stdout.readline() if broker.stdout else ""
         if not line.startswith("listening on "):
@@ -107,20 +131,19 @@ def pin(pid: int, cpus: Sequence[int]) -> None:
 
 
 def _config(name: str, tools: Tools, port: int, broker: int) -> dict:
-    filters = {
-        TCP: [],
-        TCP_AGAIN: [],
-        NULL: [wasm_filter("null", tools.filters, "null", "null")],
-        COPY: [wasm_filter("copy", tools.filters, "copy", "copy")],
-        FLOOR: [wasm_filter("floor", tools.filters, "floor", "floor")],
-        FILTER: [wasm_filter({}, tools.filter)],
-    }[name]
+    if name in FILTERS:
+        filters = [wasm_filter(FILTERS[name], tools.filter)]
+    elif name in (TCP, TCP_AGAIN):
+        filters = []
+    else:
+        word = {NULL: "null", COPY: "copy", FLOOR: "floor"}[name]
+        filters = [wasm_filter(word, tools.filters, word, word)]
     return bootstrap([listener("kafka", port, "broker", filters)], [cluster("broker", broker)])
 
 
 def _overlays(name: str) -> list[Path]:
     """The filter is measured as it is deployed: with the tag rules that its metric names need."""
-    return [paths.STATS_TAGS] if name == FILTER else []
+    return [paths.STATS_TAGS] if name in FILTERS else []
 
 
 def _cargo(*arguments: str) -> str:

@@ -3,6 +3,8 @@
 
     bench.py run                 the whole measurement, about 15 minutes on two cores
     bench.py run --quick         about a minute, without real Kafka and memory: for a look, not for figures
+    bench.py groups              what each group of metrics costs, about 8 minutes; --exact only counts operations
+    bench.py attack              a hostile client that invents names, 10 minutes
     bench.py check               the stand-in broker and the raw load against real Kafka and real clients
 """
 
@@ -21,11 +23,10 @@ from typing import Any
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from bench import arms as roads  # noqa: E402
-from bench import check, measures, report, run  # noqa: E402
+from bench import attack, check, groups, measures, report, run  # noqa: E402
 from lab import Failed, Missing, end_on_signals, paths, run_folder  # noqa: E402
 
 PAGE = paths.REPOSITORY / "docs" / "performance.md"
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
 def main() -> int:
@@ -40,9 +41,17 @@ def main() -> int:
     command.add_argument("--arms", default=",".join(roads.ALL), help="names, with commas; default all")
     command.add_argument("--without-kafka", action="store_true", help="leave out what needs real Kafka")
     command.add_argument("--connections", type=int, default=1000, help="for the memory measure; 0 leaves it out")
-    command.add_argument("--filter", type=Path, default=paths.ARTIFACT, help="the module to measure; default dist/")
     command.add_argument("--json", type=Path, help="write everything measured to this file too")
-    command.add_argument("--write", action="store_true", help=f"put the report into {PAGE.name}")
+    _common(command)
+    command = commands.add_parser("groups", help="what each group of metrics costs")
+    command.add_argument("--quick", action="store_true", help="three rounds: for a look, not for figures")
+    command.add_argument("--rounds", type=int, help="how often each arm takes its turn (11; quick: 3)")
+    command.add_argument("--exact", action="store_true", help="only the exact counts, without Envoy")
+    _common(command)
+    command = commands.add_parser("attack", help="a hostile client that invents names; the filter's caps must hold")
+    command.add_argument("--seconds", type=float, default=600.0, help="how long (600)")
+    command.add_argument("--rate", type=float, default=200.0, help="connections a second, 23 requests each (200)")
+    _common(command)
     commands.add_parser("check", help="is the stand-in a broker, is the load a client?")
     arguments = parser.parse_args()
     end_on_signals()
@@ -50,27 +59,66 @@ def main() -> int:
         if arguments.command == "check":
             check.everything(roads.build())
             return 0
-        return _run(arguments)
+        if not arguments.filter.is_file():
+            raise Failed(f"{arguments.filter} is missing: run `make wasm`")
+        tools = roads.build(arguments.filter)
+        _finish(arguments, {"run": _run, "groups": _groups, "attack": _attack}[arguments.command](arguments, tools))
+        return 0
     except (Failed, Missing) as problem:
         print(f"bench: {problem}", file=sys.stderr)
         return 1
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def _common(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--filter", type=Path, default=paths.ARTIFACT, help="the module to measure; default dist/")
+    command.add_argument("--write", action="store_true", help=f"put the report into {PAGE.name}")
+
+
+def _run(arguments: argparse.Namespace, tools: roads.Tools) -> dict[str, str]:
     names = [name.strip() for name in arguments.arms.split(",")]
     if unknown := set(names) - set(roads.ALL):
         raise Failed(f"no such arm: {', '.join(sorted(unknown))}; there are {', '.join(roads.ALL)}")
-    if roads.FILTER in names and not arguments.filter.is_file():
-        raise Failed(f"{arguments.filter} is missing: run `make wasm`")
-    tools = roads.build(arguments.filter)
     results = _measure(arguments, tools, names)
-    text = report.markdown(results)
-    print(text)
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=1))
-    if arguments.write:
-        _write(text)
-    return 0
+    return {"measured": report.markdown(results)}
+
+
+def _groups(arguments: argparse.Namespace, tools: roads.Tools) -> dict[str, str]:
+    texts = {"exact": groups.exact()}
+    if not arguments.exact:
+        run.allow_files(8192)
+        rounds = arguments.rounds or (3 if arguments.quick else 11)
+        head = _when(tools.filter)
+        found = groups.everything(tools, run_folder("groups"), rounds)
+        texts["groups"] = f"{head} {rounds} rounds.\n\n{groups.markdown(found)}"
+    print("\n\n".join(texts.values()))
+    return texts
+
+
+def _attack(arguments: argparse.Namespace, tools: roads.Tools) -> dict[str, str]:
+    every = 1.0 if arguments.seconds <= 60 else 5.0
+    found = attack.attack(tools, run_folder("attack"), arguments.seconds, arguments.rate, every)
+    text = f"{_when(tools.filter)}\n\n{attack.markdown(found, arguments.rate)}"
+    print(text)
+    attack.say(found)
+    return {"attack": text}
+
+
+def _finish(arguments: argparse.Namespace, texts: dict[str, str]) -> None:
+    for part, text in texts.items():
+        if arguments.command == "run":
+            print(text)
+        if arguments.write:
+            _write(part, text)
+
+
+def _when(module: Path) -> str:
+    """When and where something was measured, and of which build."""
+    machine = run.machine()
+    loads = ", ".join(f"{load:.1f}" for load in machine["load_average"])
+    return (f"Measured {time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())}: {machine['cores']} cores "
+            f"({machine['cpu']}), Envoy {machine['envoy']}; load average then {loads}. Filter: {_artifact(module)}.")
 
 
 def _measure(arguments: argparse.Namespace, tools: roads.Tools, names: list[str]) -> dict[str, Any]:
@@ -119,12 +167,14 @@ def _artifact(module: Path) -> str:
     return f"{module.name}, {module.stat().st_size:,} bytes, sha256 {digest[:12]}"
 
 
-def _write(text: str) -> None:
+def _write(part: str, text: str) -> None:
+    """Replaces one part of the page, which stands between two lines that name it."""
     page = PAGE.read_text()
-    if page.count(BEGIN) != 1 or page.count(END) != 1:
-        raise Failed(f"{PAGE} needs the lines {BEGIN} and {END}, once each")
-    head, rest = page.split(BEGIN)
-    PAGE.write_text(f"{head}{BEGIN}\n\n{text}\n{END}{rest.split(END)[1]}")
+    begin, end = f"<!-- {part}: begin -->", f"<!-- {part}: end -->"
+    if page.count(begin) != 1 or page.count(end) != 1:
+        raise Failed(f"{PAGE} needs the lines {begin} and {end}, once each")
+    head, rest = page.split(begin)
+    PAGE.write_text(f"{head}{begin}\n\n{text}\n{end}{rest.split(end)[1]}")
 
 
 if __name__ == "__main__":

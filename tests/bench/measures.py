@@ -89,6 +89,23 @@ THROUGHPUT = (
 )
 ALL = (*COST, *THROUGHPUT)
 
+# What the groups of metrics cost: traffic in which each of them has something to count. Topics have 8 partitions here.
+PARTITIONS = 8
+GROUPS = (
+    Measure("group-heartbeat-64", "Heartbeat, 64 in flight", "window", ("--kind", "heartbeat", "--window", "64"), PAIR),
+    Measure("group-heartbeat", "Heartbeat, 1 in flight", "window", ("--kind", "heartbeat", "--window", "1"), PAIR),
+    Measure("group-commit", "OffsetCommit, 2 topics of 4 partitions, 5 in flight", "window",
+            ("--kind", "commit", "--topic", "committed", "--topics", "2", "--partitions", "4", "--window", "5"), PAIR),
+    Measure("group-produce", "Produce, 8 topics, 5 in flight", "window",
+            ("--kind", "produce", "--topic", "several", "--topics", "8", "--window", "5"), PAIR),
+    Measure("group-fetch", "Fetch, 8 partitions of 1 KiB", "window",
+            ("--kind", "fetch", "--topic", "fetch-8x1k", "--partitions", "8", "--partition-fetch", "1024"), PAIR),
+    Measure("group-fetch-4k", "Fetch, 256 batches of 4 KiB", "window", _fetch("fetch-4k"), PAIR),
+    Measure("group-clients", "Produce 100 bytes, 64 connections with client ids", "fan",
+            ("--kind", "produce", "--topic", "clients", "--clients", "64"), PAIR),
+    Measure("group-connect", "Connect, ApiVersions, close", "connect", (), CONNECTION),
+)
+
 # Fixed rate against real Kafka: requests a second to each arm, all arms in turn; a batch of 1 KiB, acks=1.
 LATENCY_RATE = 100
 LATENCY_ARGUMENTS = ("--kind", "produce", "--topic", "latency", "--batch", "1024")

@@ -52,6 +52,13 @@ def prepare(tools: Tools, address: str) -> None:
                            "--count", str(count), "--seconds", "30"])
 
 
+def prepare_groups(tools: Tools, address: str) -> None:
+    """Fills the topics that the measures of the groups read."""
+    prepare(tools, address)
+    roads.load(tools, ["window", "--address", address, "--topic", "fetch-8x1k", "--partitions",
+                       str(measures.PARTITIONS), "--batch", "1024", "--count", "4", "--seconds", "30"])
+
+
 def warm_kafka(tools: Tools, address: str) -> None:
     """Some seconds of the loads that follow: a JVM that still compiles is another broker every second."""
     for load in (*measures.THROUGHPUT, None):
@@ -89,14 +96,14 @@ def _once(tools: Tools, arm: Arm, measure: Measure, cpus: Sequence[int]) -> dict
 def prove_it_worked(arms: Sequence[Arm], outcomes: Outcomes) -> None:
     """A filter that gave up decoding is cheap: its own metrics must account for every pair that was measured."""
     for arm in arms:
-        if arm.name != roads.FILTER or not arm.envoy:
+        if arm.name not in roads.FILTERS or not arm.envoy:
             continue
         pairs = sum(outcome["pairs"] for by_arm in outcomes.values() for outcome in by_arm.get(arm.name, []))
         stats = arm.envoy.quiet_stats()
         opaque = stats.total("kafka_filter_connections_opaque_total")
         counted = stats.total("kafka_filter_responses_total")
         if opaque or counted < pairs:
-            raise Failed(f"the filter counted {counted:.0f} responses of at least {pairs:.0f}, and gave up decoding "
+            raise Failed(f"{arm.name}: the filter counted {counted:.0f} responses of at least {pairs:.0f}, and gave up decoding "
                          f"{opaque:.0f} connections:\n{stats.describe('kafka_filter_connections')}")
 
 

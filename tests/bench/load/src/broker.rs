@@ -1,9 +1,11 @@
 //! An in-memory broker of one node: enough Kafka for real producers and consumers without groups.
 //!
-//! It stands in for a broker where a JVM would hide what a proxy costs. Every topic has one partition; state is
-//! bounded by [`store`]; nothing is persisted. Anything it does not know ends the connection with a message.
+//! It stands in for a broker where a JVM would hide what a proxy costs. All topics have the same number of
+//! partitions; state is bounded by [`store`]; nothing is persisted, and nothing of groups is remembered. Anything it
+//! does not know ends the connection with a message.
 
 mod api;
+mod groups;
 mod store;
 
 use std::io::{Error, ErrorKind, Read, Result, Write};
@@ -20,15 +22,17 @@ const READ_BYTES: usize = 1 << 20;
 
 /// Listens on a loopback port (0 for any free one), says which on stdout, and serves until stdin ends.
 ///
-/// `advertised` is the port that Metadata names, for clients that shall come back through a proxy.
+/// `advertised` is the port that Metadata names, for clients that shall come back through a proxy; `partitions` is
+/// how many each topic has.
 ///
 /// # Errors
 /// When the port cannot be had.
-pub(crate) fn serve(port: u16, advertised: Option<u16>) -> Result<()> {
+pub(crate) fn serve(port: u16, advertised: Option<u16>, partitions: usize) -> Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", port))?;
     let own = listener.local_addr()?.port();
     println!("listening on 127.0.0.1:{own}");
-    let node = Arc::new(Node { store: Store::default(), port: advertised.unwrap_or(own) });
+    let node =
+        Arc::new(Node { store: Store::new(partitions), port: advertised.unwrap_or(own) });
     thread::spawn(move || accept(&listener, &node));
     // Whoever started the broker holds its stdin: it ends with them, however they end.
     std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;

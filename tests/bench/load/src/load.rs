@@ -53,27 +53,33 @@ pub(crate) fn window(target: &Target, plan: &Plan, window: u64) -> Result<Outcom
     })
 }
 
-/// Keeps one request in flight on each of `count` connections.
+/// Keeps one request in flight on each of `count` connections, which have `clients` client ids in turn.
 ///
 /// # Errors
 /// When a connection fails or an answer is wrong.
-pub(crate) fn fan(target: &Target, plan: &Plan, count: u64) -> Result<Outcome> {
-    let links: Result<Vec<Link>> = (0..count).map(|_| Link::open(target.address, plan)).collect();
-    let mut links = links?;
+pub(crate) fn fan(target: &Target, plan: &Plan, count: u64, clients: u64) -> Result<Outcome> {
+    let mut links = Vec::new();
+    for number in 0..count {
+        let mut plan = plan.clone();
+        if clients > 1 {
+            plan.client_id = format!("{}-{}", plan.client_id, number % clients);
+        }
+        links.push((Link::open(target.address, &plan)?, plan));
+    }
     let mut run = |seconds: f64| -> Result<Outcome> {
         let mut outcome = Outcome::default();
         let start = Instant::now();
-        for link in &mut links {
+        for (link, plan) in &mut links {
             link.send(plan, 1, &mut outcome)?;
         }
         // Answers are taken in the order of the connections, so each has at most one on its way.
         while start.elapsed().as_secs_f64() < seconds {
-            for link in &mut links {
+            for (link, plan) in &mut links {
                 link.receive(plan, &mut outcome)?;
                 link.send(plan, 1, &mut outcome)?;
             }
         }
-        for link in &mut links {
+        for (link, plan) in &mut links {
             link.receive(plan, &mut outcome)?;
         }
         outcome.seconds = start.elapsed().as_secs_f64();
@@ -218,7 +224,7 @@ pub(crate) fn hold(target: &Target, plan: &Plan, topics: u64) -> Result<Outcome>
     let mut links = Vec::new();
     let start = Instant::now();
     for number in 0..target.count.unwrap_or(1) {
-        let mut plan = plan.with_kind(plan.kind);
+        let mut plan = plan.clone();
         plan.topic = format!("{}-{}", plan.topic, number % topics.max(1));
         let mut link = Link::open(target.address, &plan)?;
         outcome.pairs += link.pump(&plan, 1, Duration::MAX, 1)?.pairs;
@@ -261,7 +267,7 @@ fn measured(target: &Target, work: impl FnOnce(&mut Outcome) -> Result<()>) -> R
 }
 
 /// One connection to a broker.
-struct Link {
+pub(crate) struct Link {
     stream: TcpStream,
     input: Input,
     /// The request that was sent last, made once.
@@ -274,7 +280,7 @@ struct Link {
 }
 
 impl Link {
-    fn connect(address: SocketAddr) -> Result<Self> {
+    pub(crate) fn connect(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect_timeout(&address, LIMIT)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(LIMIT))?;
@@ -290,7 +296,7 @@ impl Link {
     }
 
     /// Connects as clients do: ApiVersions, then Metadata until the topic has a leader.
-    fn open(address: SocketAddr, plan: &Plan) -> Result<Self> {
+    pub(crate) fn open(address: SocketAddr, plan: &Plan) -> Result<Self> {
         let mut link = Self::connect(address)?;
         link.pump(&plan.with_kind(Kind::ApiVersions), 1, Duration::MAX, 1)?;
         let metadata = plan.with_kind(Kind::Metadata);
@@ -311,7 +317,7 @@ impl Link {
     }
 
     /// Keeps `window` requests in flight for `time` or until `count` are sent, then awaits the rest.
-    fn pump(&mut self, plan: &Plan, window: u64, time: Duration, count: u64) -> Result<Outcome> {
+    pub(crate) fn pump(&mut self, plan: &Plan, window: u64, time: Duration, count: u64) -> Result<Outcome> {
         let mut outcome = Outcome::default();
         let mut sent = 0;
         let mut due = window.min(count);
@@ -336,6 +342,21 @@ impl Link {
         }
         outcome.seconds = start.elapsed().as_secs_f64();
         Ok(outcome)
+    }
+
+    /// Sends bytes as they are.
+    pub(crate) fn tell(&mut self, bytes: &[u8]) -> Result<()> {
+        self.stream.write_all(bytes)
+    }
+
+    /// Takes the next answer without a look into it.
+    pub(crate) fn skip_answer(&mut self) -> Result<()> {
+        while self.input.frame()?.is_none() {
+            if !self.input.read(&mut self.stream)? {
+                return Err(closed());
+            }
+        }
+        Ok(())
     }
 
     /// Sends the plan's request `count` times with one write.

@@ -4,7 +4,9 @@
 
 mod batch;
 mod broker;
+mod census;
 mod cpu;
+mod invent;
 mod load;
 mod requests;
 mod wire;
@@ -19,18 +21,22 @@ use load::{Outcome, Target};
 use requests::{Kind, Plan};
 
 const USAGE: &str = "\
-kafka-bench broker [--port N] [--advertise N]       serve an in-memory broker until stdin ends
-kafka-bench window|fan|connect|rate|hold|answer --address HOST:PORT [options]
+kafka-bench broker [--port N] [--advertise N] [--partitions N]   serve an in-memory broker until stdin ends
+kafka-bench window|fan|connect|rate|hold|answer|census|invent --address HOST:PORT [options]
                                  `rate` takes several addresses, with commas, and prints a list of results
-  --kind heartbeat|produce|fetch   what a pair is (produce)
-  --topic NAME                     (bench)
+  --kind heartbeat|produce|fetch|commit   what a pair is (produce)
+  --client-id ID --group NAME --topic NAME   (kafka-bench, bench-group, bench)
+  --topics N                       that a request names, or that `hold` spreads its connections over (1)
+  --partitions N                   of each topic, that a request names, or that the broker has (1)
   --batch BYTES --value BYTES      of a Produce request: its batch and each record (100, 1000)
   --fetch BYTES                    most bytes of a Fetch response (1048576)
+  --partition-fetch BYTES          most bytes of one partition in it (as --fetch)
   --window N                       requests in flight (1)
-  --rate N                         requests a second, for `rate` (1000)
+  --rate N                         requests a second, for `rate`; connections a second, for `invent` (1000)
   --seconds S --count N            the load ends at whichever comes first (1, no bound); N: no warm-up
   --connections N                  of `fan`, each with one request in flight (64)
-  --topics N                       that `hold` spreads its connections over (1)
+  --clients N --groups N           client ids of `fan`, or of `census`, which has groups too (1, 1)
+  --pool N                         names of each kind that `invent` uses again and again (150)
   --pid PID                        whose CPU time is taken
   --allow-error CODE               an error code that is no failure";
 
@@ -49,7 +55,8 @@ fn run(arguments: &[String]) -> Result<(), String> {
     let Some((command, rest)) = arguments.split_first() else { return Err(USAGE.into()) };
     let options = Options::read(rest)?;
     if command == "broker" {
-        return broker::serve(options.get("port", 0)?, options.optional("advertise")?)
+        let partitions = options.get("partitions", 1)?;
+        return broker::serve(options.get("port", 0)?, options.optional("advertise")?, partitions)
             .map_err(|e| e.to_string());
     }
     let addresses = options.addresses()?;
@@ -64,19 +71,33 @@ fn run(arguments: &[String]) -> Result<(), String> {
             "heartbeat" => Kind::Heartbeat,
             "produce" => Kind::Produce,
             "fetch" => Kind::Fetch,
+            "commit" => Kind::Commit,
             "metadata" => Kind::Metadata,
             "api-versions" => Kind::ApiVersions,
             other => return Err(format!("unknown kind {other}\n{USAGE}")),
         },
+        client_id: options.get("client-id", requests::SOFTWARE.to_owned())?,
+        group: options.get("group", "bench-group".to_owned())?,
         topic: options.get("topic", "bench".to_owned())?,
+        topics: if command == "hold" { 1 } else { options.get("topics", 1)? },
+        partitions: options.get("partitions", 1)?,
         batch: options.get("batch", 100)?,
         value: options.get("value", 1000)?,
         fetch_bytes: options.get("fetch", 1 << 20)?,
+        partition_bytes: options.get("partition-fetch", options.get("fetch", 1 << 20)?)?,
         allowed_error: options.get("allow-error", 0)?,
     };
     let outcome = match command.as_str() {
         "window" => load::window(&target, &plan, options.get("window", 1)?),
-        "fan" => load::fan(&target, &plan, options.get("connections", 64)?),
+        "fan" => {
+            let clients = options.get("clients", 1)?;
+            load::fan(&target, &plan, options.get("connections", 64)?, clients)
+        }
+        "census" => {
+            let (clients, groups) = (options.get("clients", 1)?, options.get("groups", 1)?);
+            census::census(&target, &plan, clients, groups)
+        }
+        "invent" => invent::invent(&target, options.get("rate", 1000.0)?, options.get("pool", 150)?),
         "connect" => load::connect(&target, &plan),
         "rate" => {
             let outcomes = load::rate(&target, &addresses, &plan, options.get("rate", 1000.0)?);

@@ -6,16 +6,22 @@ use std::io::{Error, ErrorKind, Result};
 use std::time::Duration;
 
 use super::Node;
+use super::groups;
 use super::store::{OFFSET_OUT_OF_RANGE, UNKNOWN_TOPIC_OR_PARTITION};
 use crate::wire::{Reader, Writer};
 
 /// Key, lowest and highest version offered, first flexible version.
-const OFFERED: [(i16, i16, i16, i16); 7] = [
+const OFFERED: [(i16, i16, i16, i16); 12] = [
     (PRODUCE, 3, 9, 9),
     (FETCH, 4, 12, 12),
     (LIST_OFFSETS, 1, 6, 6),
     (METADATA, 1, 9, 9),
+    (groups::OFFSET_COMMIT, 8, 8, 8),
+    (groups::OFFSET_FETCH, 7, 7, 6),
+    (groups::JOIN_GROUP, 7, 7, 6),
     (HEARTBEAT, 0, 4, 4),
+    (groups::LEAVE_GROUP, 4, 4, 4),
+    (groups::SYNC_GROUP, 5, 5, 4),
     (API_VERSIONS, 0, 3, 3),
     (INIT_PRODUCER_ID, 0, 4, 2),
 ];
@@ -66,6 +72,11 @@ pub(super) fn answer(node: &Node, request: &[u8], out: &mut Vec<u8>) -> Result<(
         LIST_OFFSETS => list_offsets(node, version, &mut input, &mut reply)?,
         METADATA => metadata(node, version, &mut input, &mut reply)?,
         HEARTBEAT => heartbeat(version, &mut reply),
+        groups::OFFSET_COMMIT => groups::offset_commit(&mut input, &mut reply)?,
+        groups::OFFSET_FETCH => groups::offset_fetch(&mut input, &mut reply)?,
+        groups::JOIN_GROUP => groups::join(&mut input, &mut reply)?,
+        groups::SYNC_GROUP => groups::sync(&mut reply),
+        groups::LEAVE_GROUP => groups::leave(&mut input, &mut reply)?,
         INIT_PRODUCER_ID => init_producer_id(&mut reply),
         _ => api_versions(version, 0, &mut reply),
     }
@@ -112,11 +123,7 @@ fn produce(node: &Node, version: i16, input: &mut Reader<'_>, reply: &mut Writer
             let size = input.count()?.unwrap_or(0);
             let records = input.take(size)?;
             input.end()?;
-            let stored = match index {
-                0 => node.store.append(name, records),
-                _ => Err(UNKNOWN_TOPIC_OR_PARTITION),
-            };
-            let (error, (base, start)) = match stored {
+            let (error, (base, start)) = match node.store.append(name, index, records) {
                 Ok(offsets) => (0, offsets),
                 Err(code) => (code, (-1, -1)),
             };
@@ -159,10 +166,7 @@ fn fetch(node: &Node, version: i16, input: &mut Reader<'_>, reply: &mut Writer) 
         for _ in 0..partitions {
             let wanted = Wanted::read(version, input)?;
             let limit = left.min(wanted.limit);
-            let found = match wanted.index {
-                0 => node.store.fetch(name, wanted.offset, limit, wait),
-                _ => Err(UNKNOWN_TOPIC_OR_PARTITION),
-            };
+            let found = node.store.fetch(name, wanted.index, wanted.offset, limit, wait);
             // One partition waits at most: with several, the first empty one has used the time up.
             wait = Duration::ZERO;
             left -= fetched(version, wanted.index, found, reply).min(left);
@@ -251,12 +255,12 @@ fn list_offsets(
             }
             let time = input.i64()?;
             input.end()?;
-            let (error, offset) = match (node.store.range(name), time) {
-                (Some((start, _)), -2) if index == 0 => (0, start),
-                (Some((_, end)), -1) if index == 0 => (0, end),
+            let (error, offset) = match (node.store.range(name, index), time) {
+                (Some((start, _)), -2) => (0, start),
+                (Some((_, end)), -1) => (0, end),
                 // Only "earliest" and "latest" are kept; there is no index by time.
-                (Some(_), _) if index == 0 => (OFFSET_OUT_OF_RANGE, -1),
-                _ => (UNKNOWN_TOPIC_OR_PARTITION, -1),
+                (Some(_), _) => (OFFSET_OUT_OF_RANGE, -1),
+                (None, _) => (UNKNOWN_TOPIC_OR_PARTITION, -1),
             };
             reply.i32(index).i16(error).i64(-1).i64(offset);
             if version >= 4 {
@@ -294,9 +298,10 @@ fn metadata(node: &Node, version: i16, input: &mut Reader<'_>, reply: &mut Write
     for name in &names {
         let known = node.store.create(name);
         reply.i16(if known { 0 } else { UNKNOWN_TOPIC_OR_PARTITION }).string(name).i8(0);
-        reply.count(usize::from(known));
-        if known {
-            reply.i16(0).i32(0).i32(NODE_ID);
+        let partitions = if known { node.store.partitions() } else { 0 };
+        reply.count(partitions);
+        for index in 0..partitions {
+            reply.i16(0).i32(index as i32).i32(NODE_ID);
             if version >= 7 {
                 reply.i32(0);
             }

@@ -1,4 +1,4 @@
-//! What the stand-in remembers: for each topic one partition, a bounded row of record batches.
+//! What the stand-in remembers: for each topic its partitions, each a bounded row of record batches.
 //!
 //! The oldest batches go when a partition reaches its bound; the log start offset then moves, as a broker's does.
 
@@ -14,10 +14,10 @@ const PARTITION_BATCHES: usize = 100_000;
 const TOPICS: usize = 4000;
 
 /// All topics of the broker.
-#[derive(Default)]
 pub(crate) struct Store {
-    topics: Mutex<HashMap<String, Log>>,
+    topics: Mutex<HashMap<String, Vec<Log>>>,
     grown: Condvar,
+    partitions: usize,
 }
 
 /// One partition.
@@ -45,6 +45,16 @@ pub(crate) struct Found {
 }
 
 impl Store {
+    /// No topics yet; each that is created gets so many partitions.
+    pub(crate) fn new(partitions: usize) -> Self {
+        Self { topics: Mutex::default(), grown: Condvar::new(), partitions }
+    }
+
+    /// The partitions of each topic.
+    pub(crate) fn partitions(&self) -> usize {
+        self.partitions
+    }
+
     /// Creates the topic if need be; false where no more are taken.
     pub(crate) fn create(&self, topic: &str) -> bool {
         let mut topics = self.lock();
@@ -54,7 +64,8 @@ impl Store {
         if topics.len() >= TOPICS {
             return false;
         }
-        topics.insert(topic.to_owned(), Log::default());
+        let logs = std::iter::repeat_with(Log::default).take(self.partitions).collect();
+        topics.insert(topic.to_owned(), logs);
         true
     }
 
@@ -63,15 +74,22 @@ impl Store {
         self.lock().keys().cloned().collect()
     }
 
-    /// First and next offset of a topic.
-    pub(crate) fn range(&self, topic: &str) -> Option<(i64, i64)> {
-        self.lock().get(topic).map(|log| (log.start, log.end))
+    /// First and next offset of a partition.
+    pub(crate) fn range(&self, topic: &str, partition: i32) -> Option<(i64, i64)> {
+        log(&self.lock(), topic, partition).map(|log| (log.start, log.end))
     }
 
     /// Appends the batches of a produce request; `Ok` is the first offset and the log's start, `Err` an error code.
-    pub(crate) fn append(&self, topic: &str, records: &[u8]) -> Result<(i64, i64), i16> {
+    pub(crate) fn append(
+        &self,
+        topic: &str,
+        partition: i32,
+        records: &[u8],
+    ) -> Result<(i64, i64), i16> {
         let mut topics = self.lock();
-        let log = topics.get_mut(topic).ok_or(UNKNOWN_TOPIC_OR_PARTITION)?;
+        let logs = topics.get_mut(topic).ok_or(UNKNOWN_TOPIC_OR_PARTITION)?;
+        let log = usize::try_from(partition).ok().and_then(|place| logs.get_mut(place));
+        let log = log.ok_or(UNKNOWN_TOPIC_OR_PARTITION)?;
         let base = log.end;
         let mut rest = records;
         while !rest.is_empty() {
@@ -89,6 +107,7 @@ impl Store {
     pub(crate) fn fetch(
         &self,
         topic: &str,
+        partition: i32,
         offset: i64,
         limit: usize,
         wait: Duration,
@@ -96,7 +115,7 @@ impl Store {
         let deadline = Instant::now() + wait;
         let mut topics = self.lock();
         loop {
-            let log = topics.get(topic).ok_or(UNKNOWN_TOPIC_OR_PARTITION)?;
+            let log = log(&topics, topic, partition).ok_or(UNKNOWN_TOPIC_OR_PARTITION)?;
             if offset < log.start || offset > log.end {
                 return Err(OFFSET_OUT_OF_RANGE);
             }
@@ -109,9 +128,13 @@ impl Store {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Log>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Vec<Log>>> {
         self.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn log<'a>(topics: &'a HashMap<String, Vec<Log>>, topic: &str, partition: i32) -> Option<&'a Log> {
+    topics.get(topic)?.get(usize::try_from(partition).ok()?)
 }
 
 impl Log {
@@ -171,32 +194,33 @@ mod tests {
 
     #[test]
     fn offsets_count_records_and_a_fetch_finds_them() {
-        let store = Store::default();
-        assert!(store.append("t", &batch(200, 20)).is_err(), "the topic does not exist yet");
+        let store = Store::new(1);
+        assert!(store.append("t", 0, &batch(200, 20)).is_err(), "the topic does not exist yet");
         assert!(store.create("t"));
         let one = batch(4096, 1000);
         let records = i32::from_be_bytes([one[57], one[58], one[59], one[60]]);
-        assert_eq!(store.append("t", &one), Ok((0, 0)));
-        assert_eq!(store.append("t", &one), Ok((i64::from(records), 0)));
-        let found = store.fetch("t", i64::from(records), 1 << 20, Duration::ZERO).expect("found");
+        assert_eq!(store.append("t", 0, &one), Ok((0, 0)));
+        assert_eq!(store.append("t", 0, &one), Ok((i64::from(records), 0)));
+        let found = store.fetch("t", 0, i64::from(records), 1 << 20, Duration::ZERO).expect("found");
         assert_eq!(found.batches.len(), 1);
         assert_eq!(found.batches[0][..8], i64::from(records).to_be_bytes());
         assert_eq!(found.batches[0][16..], one[16..]);
-        let nothing = store.fetch("t", found.end, 1, Duration::from_millis(5)).expect("empty");
+        let nothing = store.fetch("t", 0, found.end, 1, Duration::from_millis(5)).expect("empty");
         assert!(nothing.batches.is_empty());
-        assert!(matches!(store.fetch("t", -1, 1, Duration::ZERO), Err(OFFSET_OUT_OF_RANGE)));
-        assert_eq!(store.append("t", &one[..70]), Err(CORRUPT_MESSAGE));
+        assert!(store.append("t", 1, &one).is_err(), "it has one partition");
+        assert!(matches!(store.fetch("t", 0, -1, 1, Duration::ZERO), Err(OFFSET_OUT_OF_RANGE)));
+        assert_eq!(store.append("t", 0, &one[..70]), Err(CORRUPT_MESSAGE));
     }
 
     #[test]
     fn a_partition_keeps_a_bounded_number_of_bytes() {
-        let store = Store::default();
+        let store = Store::new(1);
         assert!(store.create("t"));
         let big = batch(8 << 20, 1 << 20);
         for _ in 0..10 {
-            store.append("t", &big).expect("appended");
+            store.append("t", 0, &big).expect("appended");
         }
-        let (start, end) = store.range("t").expect("known");
+        let (start, end) = store.range("t", 0).expect("known");
         let each = end / 10;
         assert_eq!(end - start, 8 * each, "eight times 8 MiB fit into 64 MiB");
     }
