@@ -1,25 +1,24 @@
 //! What brokers answer: how long it took, with which errors, which records, how far behind readers
 //! are, which topics are real.
 
+mod groups;
+mod topics;
+
 use kafka_wire::header;
 use kafka_wire::schema::{self, Field, Role, RoleSet};
 use kafka_wire::{Batch, Flow, FrameSize, Handler, Head, Outcome, Plan, Value, Visitor};
 
 use super::Shared;
-use super::commits::Commit;
-use super::fetch_lag::Answer;
 use super::group_scope::GroupScope;
 use super::request::SIZE_FIELD;
-use super::tally::Way;
 use super::topic_scope::TopicScope;
-use super::wanted::{self, FETCH, JOIN_GROUP, PRODUCE};
-use crate::filter::{Meter, seconds};
-use crate::group_lag::GroupOffset;
+use super::wanted::{self, PRODUCE};
+use crate::filter::Meter;
 use crate::host::Host;
 use crate::in_flight::{Entry, Sent};
 use crate::metrics::catalog::{Label, Metric};
 use crate::metrics::groups::MetricGroup;
-use crate::metrics::series::{Party, Reason, Request, Topic};
+use crate::metrics::series::{Reason, Request, Topic};
 
 /// State of the direction from broker to client between two callbacks.
 #[derive(Default)]
@@ -146,220 +145,6 @@ impl<'a, H: Host> ResponseHandler<'a, H> {
             let topic = self.named_topic();
             self.shared.commits.refuse(sent.commits, topic, self.state.partition.index);
         }
-    }
-
-    fn topic_error(&mut self, topic: Topic, request: Request, code: i16, count: u32) {
-        if self.meter.counts(MetricGroup::Topics) {
-            let error = self.meter.error(code);
-            let series = self.meter.series(Metric::TopicErrors);
-            self.meter.add(series.topic(topic).request(request).detail(error), count);
-        }
-    }
-
-    fn group_error(&mut self, group: Option<Party>, request: Request, code: i16, count: u32) {
-        if let Some(group) = group
-            && self.meter.counts(MetricGroup::Groups)
-        {
-            let error = self.meter.error(code);
-            let series = self.meter.series(Metric::GroupErrors);
-            self.meter.add(series.request(request).detail(error).party(group), count);
-        }
-    }
-
-    /// Counts the errors of the group that was read, and closes its part of the response.
-    fn group_ends(&mut self, sent: Sent) {
-        let (group, errors) = self.state.group.end();
-        for (code, count) in errors.iter() {
-            self.group_error(group, sent.request, code, count);
-        }
-    }
-
-    /// A topic's part of the response ends.
-    fn answered(&mut self) {
-        let Some(sent) = self.state.current else { return };
-        self.partition_ends(sent);
-        self.state.in_topic = false;
-        if wanted::moves_records(sent.api_key) {
-            let topic = self.named_topic();
-            self.moved(sent, topic);
-            self.count_errors(sent.request, topic);
-            return;
-        }
-        if wanted::tells_topics(sent.api_key)
-            && self.state.topic.success
-            && let Some(name) = self.state.topic.name()
-        {
-            self.meter.learn_topic(self.state.topic.id(), name);
-        }
-        if self.state.topic.errors().iter().next().is_some() {
-            let topic = self.named_topic();
-            self.count_errors(sent.request, topic);
-        }
-    }
-
-    /// The label value of the topic that is being read, as far as it is known by now.
-    fn named_topic(&mut self) -> Topic {
-        if let Some(topic) = self.state.topic.label {
-            return topic;
-        }
-        let scope = &self.state.topic;
-        let topic = match (scope.id(), scope.name()) {
-            (Some(id), _) => self.meter.topic_of_id(id),
-            (None, Some(name)) if scope.success => self.meter.admit_topic(name),
-            (None, Some(name)) => match self.meter.find_topic(name) {
-                Some(topic) => topic,
-                // A later partition may be answered without error and so confirm the name.
-                None if self.state.topic.overflowed => return Topic::OTHER,
-                None => {
-                    self.state.topic.overflowed = true;
-                    return self.meter.topic_overflow();
-                }
-            },
-            (None, None) => self.meter.topic_overflow(),
-        };
-        self.state.topic.label = Some(topic);
-        topic
-    }
-
-    /// Counts what was produced to the topic before it had a name, or what was fetched from it.
-    fn moved(&mut self, sent: Sent, topic: Topic) {
-        if sent.api_key == PRODUCE {
-            while let Some((client, tally)) =
-                self.state.topic.name().and_then(|name| self.shared.unnamed.take(name))
-            {
-                tally.count(&mut self.meter, Way::Produced, topic, client);
-            }
-        } else {
-            self.state.topic.tally.count(&mut self.meter, Way::Fetched, topic, sent.client);
-        }
-        if sent.request == Request::FETCH_FOLLOWER {
-            return;
-        }
-        self.shared.identity.saw_topic(&mut self.meter, topic);
-        if sent.api_key == FETCH && self.meter.counts(MetricGroup::Lag) {
-            self.meter.show(self.meter.series(Metric::TopicFetchLag).topic(topic));
-        }
-        if !self.meter.counts(MetricGroup::TopicDuration) {
-            return;
-        }
-        if self.state.topics.len() < TOPICS_MAX {
-            self.state.topics.push(topic);
-        } else {
-            // Too many to keep until the end: its time is taken now, which is all but the end.
-            self.topic_duration(sent, topic);
-        }
-    }
-
-    /// The partition that was read ends: another begins, or its topic ends.
-    fn partition_ends(&mut self, sent: Sent) {
-        let partition = std::mem::take(&mut self.state.partition);
-        let Some(high_watermark) = partition.high_watermark else { return };
-        if sent.api_key != FETCH || sent.request == Request::FETCH_FOLLOWER {
-            return;
-        }
-        let topic = if high_watermark >= 0 {
-            self.named_topic()
-        } else {
-            self.state.topic.label.unwrap_or(Topic::UNRESOLVED)
-        };
-        let answer = Answer {
-            label: topic,
-            partition: partition.index,
-            high_watermark,
-            next_offset: partition.next_offset,
-        };
-        let max = self.meter.limits().lag_partitions_max;
-        let key = self.state.topic.key();
-        let meter = &mut self.meter;
-        let lag = meter.series(Metric::TopicFetchLag);
-        let change = |topic, change| meter.add(lag.topic(topic), change);
-        let now_s = seconds(self.now_ns);
-        if !self.shared.fetch_lag.answered(key, &answer, now_s, max, change) {
-            self.meter.lag_untracked();
-        }
-        if high_watermark >= 0 {
-            self.meter.watermark(topic, partition.index, high_watermark, self.now_ns);
-        }
-    }
-
-    /// An OffsetFetch tells what a group has committed.
-    fn told_offset(&mut self, sent: Sent) {
-        if self.state.in_topic
-            && sent.commits == 0
-            && let Some(offset) = self.state.partition.committed_offset.take()
-            && let Some(group) = self.state.group.group()
-        {
-            let topic = self.named_topic();
-            let (partition, generation) = (self.state.partition.index, sent.generation);
-            let offset = GroupOffset { group, topic, partition, offset, generation };
-            self.meter.told_offset(&offset, self.now_ns);
-        }
-    }
-
-    /// A member of a classic group is answered: the leader's answer stands for the rebalance.
-    fn joined(&mut self, member: &[u8]) {
-        if self.state.group.is_leader(member)
-            && let Some(group) = self.state.group.group()
-        {
-            self.rebalanced(group);
-        }
-    }
-
-    fn rebalanced(&mut self, group: Party) {
-        if self.meter.counts(MetricGroup::Groups) {
-            self.meter.add(self.meter.series(Metric::GroupRebalances).party(group), 1);
-        }
-    }
-
-    /// A generation or a member's epoch in an answer.
-    fn generation(&mut self, generation: i32) {
-        let Some(sent) = self.state.current else { return };
-        if let Some(group) = self.state.group.answered_group()
-            && wanted::has_member_epoch(sent.api_key)
-            && generation > sent.generation.max(0)
-        {
-            self.rebalanced(group);
-        }
-        self.state.group.generation = generation;
-    }
-
-    /// Counts what only answers to group requests have.
-    fn count_group(&mut self, sent: Sent) {
-        self.group_ends(sent);
-        let Some(group) = self.state.group.answered_group() else { return };
-        if sent.api_key == JOIN_GROUP && self.meter.counts(MetricGroup::Groups) {
-            let series = self.meter.series(Metric::GroupJoinDuration).party(group);
-            self.meter.sample(series, self.elapsed_us(sent));
-        }
-        if wanted::shows_life(sent.api_key) {
-            // A heartbeat tells its generation, an answer to a join the one that begins.
-            let generation = self.state.group.generation.max(sent.generation);
-            self.meter.group_is_alive(group, generation, self.now_ns);
-        }
-    }
-
-    /// Applies the offsets that a request has committed, but those that were refused.
-    fn committed(&mut self, sent: Sent) {
-        let (meter, now_ns) = (&mut self.meter, self.now_ns);
-        self.shared.commits.answered(sent.commits, |commit| {
-            if let Some(group) = sent.group {
-                let Commit { topic, partition, offset } = commit;
-                let generation = sent.generation;
-                let offset = GroupOffset { group, topic, partition, offset, generation };
-                meter.committed(&offset, now_ns);
-            }
-        });
-    }
-
-    fn count_errors(&mut self, request: Request, topic: Topic) {
-        for (code, count) in self.state.topic.errors().iter() {
-            self.topic_error(topic, request, code, count);
-        }
-    }
-
-    fn topic_duration(&mut self, sent: Sent, topic: Topic) {
-        let series = self.meter.series(Metric::TopicRequestDuration);
-        self.meter.sample(series.topic(topic).request(sent.request), self.elapsed_us(sent));
     }
 
     fn elapsed_us(&self, sent: Sent) -> u64 {
@@ -549,8 +334,6 @@ const UNREAD: Head = Head { size_bytes: 0, client_id: false, plan: Plan::Skip };
 /// UNSUPPORTED_VERSION.
 const UNSUPPORTED_VERSION: i16 = 35;
 const ERROR_CODE_SIZE: usize = 2;
-/// Topics of one response that are kept until its end.
-const TOPICS_MAX: usize = 1024;
 /// Topics for which a connection keeps memory between responses.
 const IDLE_TOPICS: usize = 16;
 const NS_PER_US: u64 = 1_000;
