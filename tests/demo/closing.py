@@ -1,47 +1,66 @@
-"""The demo's last words: what the filter counted beside what the brokers' logs hold."""
+"""The demo's last words: what the filter counted beside what the brokers' logs and the groups' offsets hold."""
 
 from __future__ import annotations
 
-from confluent_kafka import Consumer, TopicPartition
+import time
+
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka.admin import AdminClient
 from lab import Envoy, Kafka, unexpected_log_lines
 
-from traffic import TOPICS
+from comparison import Lag, Verdict, behind, groups, records, sums
+from readings import PREFIX
+from traffic import GROUPS, TOPICS
 
-
-REFUSED_FOR_GOOD = "MESSAGE_TOO_LARGE"
+# Gauges reach Envoy once a second from each worker, after all workers have told each other.
+GAUGE_SECONDS = 6.0
 
 
 def balance(envoy: Envoy, kafka: Kafka) -> tuple[bool, list[str]]:
-    """Whether the filter's counts add up with what the broker stored and refused; and that as text.
+    """Whether the filter's counts add up with what the broker has; and that as text.
 
     All clients must be gone. The broker is asked past Envoy.
     """
     stats = envoy.quiet_stats()
-    lines = ["", f"{'RECORDS':18}{'counted by the filter':>22}{'stored by the broker':>22}{'refused':>10}"]
-    agrees = True
-    for topic, (partitions, _) in sorted(TOPICS.items()):
-        counted = int(stats.total("kafka_filter_topic_produced_records_total", topic=topic))
-        stored = _stored(kafka.bootstrap, topic, partitions)
-        errors = stats.by("kafka_filter_topic_errors_total", "error", topic=topic, request="Produce")
-        # Only single records are refused for good here, so that one error code is one record.
-        refused = int(errors.pop((REFUSED_FOR_GOOD,), 0))
-        verdict = "equal" if counted == stored + refused else "DIFFERENT"
-        if verdict != "equal" and errors and counted > stored + refused:
-            verdict = "sent again after " + ", ".join(sorted(error for error, in errors))
-        agrees = agrees and verdict != "DIFFERENT"
-        lines.append(f"{topic:18}{counted:>22,}{stored:>22,}{refused:>10,}   {verdict}")
-    left = {gauge: stats.total(f"kafka_filter_{gauge}") for gauge in ("connections_active", "requests_in_flight")}
-    lines += ["", " · ".join(f"{gauge} {value:.0f}" for gauge, value in left.items())]
+    verdict = Verdict()
+    ends = _ends(kafka.bootstrap)
+    records(verdict, stats, {topic: sum(high - low for low, high in found) for topic, found in ends.items()})
+    sums(verdict, stats)
+    groups(verdict, *_settled(envoy, behind(_committed(kafka.bootstrap), ends)))
+    left = {gauge: stats.total(PREFIX + gauge) for gauge in ("connections_active", "requests_in_flight")}
     warnings = unexpected_log_lines(envoy.log_lines())
-    lines += [f"Envoy's log: {line}" for line in warnings]
-    return agrees and not any(left.values()) and not warnings, lines
+    lines = [*verdict.lines, "", " · ".join(f"{gauge} {value:.0f}" for gauge, value in left.items()),
+             *(f"Envoy's log: {line}" for line in warnings)]
+    return verdict.agrees and not any(left.values()) and not warnings, lines
 
 
-def _stored(bootstrap: str, topic: str, partitions: int) -> int:
-    """Records in a topic of which nothing was deleted, by the offsets of its partitions."""
+def _settled(envoy: Envoy, told: Lag) -> tuple[Lag, Lag]:
+    """The filter's lag once it is what the broker tells, or as it is after some seconds."""
+    deadline = time.monotonic() + GAUGE_SECONDS
+    while True:
+        found = {(group, topic): int(records) for (group, topic), records in
+                 envoy.stats().by(PREFIX + "group_lag_records", "group", "topic").items()}
+        if found == {pair: records for pair, records in told.items() if records} or time.monotonic() > deadline:
+            return found, told
+        time.sleep(0.2)
+
+
+def _ends(bootstrap: str) -> dict[str, list[tuple[int, int]]]:
+    """First and next offset of all partitions. Nothing was deleted, so the difference is what is stored."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "nobody"})
     try:
-        ends = [consumer.get_watermark_offsets(TopicPartition(topic, at), timeout=10) for at in range(partitions)]
-        return sum(high - low for low, high in ends)
+        return {topic: [consumer.get_watermark_offsets(TopicPartition(topic, at), timeout=10) for at in range(count)]
+                for topic, (count, _) in TOPICS.items()}
     finally:
         consumer.close()
+
+
+def _committed(bootstrap: str) -> dict[str, dict[tuple[str, int], int]]:
+    """What `kafka-consumer-groups` calls CURRENT-OFFSET, for each group that the demo has."""
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 3})
+    found = {}
+    for group in GROUPS:
+        (future,) = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)]).values()
+        offsets = future.result(15).topic_partitions
+        found[group] = {(at.topic, at.partition): at.offset for at in offsets if at.offset >= 0}
+    return found

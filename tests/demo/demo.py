@@ -19,10 +19,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from lab import Envoy, Failed, Kafka, Listener, Missing, end_on_signals, free_port, paths, run_folder  # noqa: E402
 
+from access import AccessLog  # noqa: E402
 from closing import balance  # noqa: E402
 from readings import Readings  # noqa: E402
-from screen import Screen, page  # noqa: E402
+from screen import Screen  # noqa: E402
 from traffic import Traffic  # noqa: E402
+from views import connections, views  # noqa: E402
 
 CONFIG = paths.REPOSITORY / "envoy" / "envoy.yaml"
 # How often a terminal is redrawn, and how often a block is printed elsewhere.
@@ -75,37 +77,39 @@ def run(folder: Path, duration: float) -> int:
 
 
 def _envoy(folder: Path, port: int, broker_port: int) -> Envoy:
-    """Envoy with the shipped example, on free ports, and with histograms as fresh as the screen."""
-    fresh = folder / "fresh.yaml"
-    fresh.write_text("stats_flush_interval: 1s\n")
-    ports = {"port_value: 19092}": f"port_value: {port}}}", "port_value: 9092}": f"port_value: {broker_port}}}"}
-    return Envoy(folder, CONFIG, overlays=[fresh], substitutions=ports)
+    """Envoy with the shipped example on free ports, and with open connections in the access log at once."""
+    return Envoy(folder, CONFIG, substitutions={
+        "port_value: 19092}": f"port_value: {port}}}", "port_value: 9092}": f"port_value: {broker_port}}}",
+        "access_log_flush_interval: 3600s": "access_log_flush_interval: 2s"})
 
 
 def _watch(envoy: Envoy, port: int, traffic: Traffic, duration: float) -> None:
     """Reads and shows until the time is over; a final block shows the state at the end."""
-    readings, screen = Readings(), Screen()
-    every = LIVE_SECONDS if screen.is_live else PRINTED_SECONDS
+    # The example's access log goes to stdout, which the lab keeps in a file.
+    readings, log = Readings(window=10.0), AccessLog(envoy.folder / f"{envoy.name}.out")
     begin = time.monotonic()
     shown = begin
-    while True:
-        now = time.monotonic()
-        readings.add(now, envoy.stats())
-        over = bool(duration) and now - begin >= duration
-        if over or now - shown >= every:
-            shown = now
-            head, foot = _head(now - begin, duration), _foot(envoy, port, traffic)
-            rows = screen.rows - len(head) - len(foot) - 2
-            screen.show([*head, "", *page(readings, rows), "", *foot])
-        if over:
-            return
-        left = begin + duration - now if duration else LIVE_SECONDS
-        time.sleep(max(min(LIVE_SECONDS, left), 0.05))
+    with Screen() as screen:
+        every = LIVE_SECONDS if screen.is_live else PRINTED_SECONDS
+        while True:
+            now = time.monotonic()
+            readings.add(now, envoy.stats())
+            log.read()
+            over = bool(duration) and now - begin >= duration
+            if over or screen.is_live or now - shown >= every:
+                shown = now
+                show = screen.show_all if over else screen.show
+                show(_title(now - begin, duration), views(readings, log),
+                     [connections(readings), "", *_foot(envoy, port, traffic)])
+            if over:
+                return
+            left = begin + duration - now if duration else LIVE_SECONDS
+            screen.wait(max(min(LIVE_SECONDS, left), 0.05))
 
 
-def _head(elapsed: float, duration: float) -> list[str]:
+def _title(elapsed: float, duration: float) -> str:
     span = f"{elapsed:.0f} of {duration:.0f} s" if duration else f"{elapsed:.0f} s, Ctrl-C ends"
-    return [f"kafka-filter · Kafka {paths.KAFKA_CURRENT} behind Envoy {paths.PINS['envoy']['version']} · {span}"]
+    return f"kafka-filter · Kafka {paths.KAFKA_CURRENT} behind Envoy {paths.PINS['envoy']['version']} · {span}"
 
 
 def _foot(envoy: Envoy, port: int, traffic: Traffic) -> list[str]:

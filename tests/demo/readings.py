@@ -39,6 +39,16 @@ class Readings:
         after = newest.by(PREFIX + metric, *labels, **having)
         return {key: (value - before.get(key, 0.0)) / (end - begin) for key, value in after.items()}
 
+    def mean(self, histogram: str, **having: str) -> float | None:
+        """The average of the window's samples, which unlike a quantile does not depend on buckets."""
+        if not self._kept:
+            return None
+        (total, count), (total_before, count_before) = (
+            (stats.total(f"{PREFIX}{histogram}_sum", **having), stats.total(f"{PREFIX}{histogram}_count", **having))
+            for stats in (self._kept[-1][1], self._kept[0][1]))
+        samples = count - count_before
+        return (total - total_before) / samples if samples else total / count if count else None
+
     def p99(self, histogram: str, **having: str) -> float | None:
         """The 99th percentile of the window, in the histogram's unit; of all time when the window is empty."""
         if not self._kept:
