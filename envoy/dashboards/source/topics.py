@@ -108,10 +108,10 @@ DASHBOARD = Dashboard(
                           ["le"]), "ms",
                     read="Two bands are two groups of consumers: one that keeps up and one that does not.",
                     do="Choose one topic above, then find the group under Groups."),
-            graph("Wait for a refused topic",
+            graph("Reads and writes refused",
                   top(10, total(rate("topic_errors_total", TOPIC, 'request=~"Produce|FetchConsumer|ShareFetch"'),
                                 ["topic", "request"])), "cps", legend="{{topic}} {{request}}",
-                  read="Refusals of reads and writes alone, a second: what applications notice.",
+                  read="The errors of Produce and Fetch alone, a second: what applications notice.",
                   do="Reads refused and writes fine: ACLs of readers, or offsets beyond retention "
                      "(`OFFSET_OUT_OF_RANGE`)."),
         ]),
