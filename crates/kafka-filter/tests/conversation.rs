@@ -81,6 +81,11 @@ fn every_conversation_has_a_name_of_its_own() {
     assert!(count > 100, "{count} conversations");
 }
 
+#[test]
+fn what_groups_do() {
+    check_family("what groups do");
+}
+
 fn check_family(name: &str) {
     let mut families = cases::families();
     let family = families.iter().position(|(other, _)| *other == name).expect("such a family");

@@ -15,6 +15,7 @@ use crate::host::Host;
 use crate::in_flight::Sent;
 use crate::metrics::catalog::{Label, Metric};
 use crate::metrics::groups::MetricGroup;
+use crate::metrics::name::VALUE_SIZE_MAX;
 use crate::metrics::series::{Detail, Party, Reason, Request, Topic};
 use crate::sniff;
 
@@ -126,10 +127,11 @@ impl<'a, H: Host> RequestHandler<'a, H> {
             _ => Plan::Skip,
         };
         let walks = matches!(plan, Plan::Walk { .. });
-        // The first request's client id is looked at before the connection is believed, and that of
-        // a deprecated request because it is counted by client.
+        // The first request's client id is looked at before the connection is believed, those of
+        // deprecated requests and of those that move records because they are counted by client.
         let is_deprecated = known.is_some_and(|api| api.refused.contains(header.api_version));
-        let client_id = header.has_client_id() && (walks || is_deprecated || !self.shared.detected);
+        let is_by_client = is_deprecated || wanted::moves_records(header.api_key);
+        let client_id = header.has_client_id() && (walks || is_by_client || !self.shared.detected);
         Head { size_bytes: header::REQUEST_HEADER_SIZE, client_id, plan }
     }
 
@@ -413,8 +415,14 @@ impl<H: Host> Visitor for RequestHandler<'_, H> {
             (Role::SoftwareName, Value::String(name)) => {
                 self.shared.identity.saw_software_name(name);
             }
+            (Role::SoftwareName, Value::Contents(_)) => {
+                self.shared.identity.saw_software_name(TOO_LONG);
+            }
             (Role::SoftwareVersion, Value::String(version)) => {
                 self.shared.identity.saw_software_version(&mut self.meter, version);
+            }
+            (Role::SoftwareVersion, Value::Contents(_)) => {
+                self.shared.identity.saw_software_version(&mut self.meter, TOO_LONG);
             }
             (Role::CompressionType, Value::Int(compression)) => {
                 self.set_open(|open| open.compression = Some(compression));
@@ -480,5 +488,7 @@ impl OpenRequest {
     }
 }
 
+/// Stands for a text that is longer than what is looked at: longer than any that is shown.
+const TOO_LONG: &[u8] = &[b'x'; VALUE_SIZE_MAX + 1];
 /// Bytes of a frame's size field, which belong to the frame's bytes on the wire.
 pub(super) const SIZE_FIELD: u32 = 4;

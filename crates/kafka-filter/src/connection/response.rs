@@ -12,7 +12,7 @@ use super::Shared;
 use super::group_scope::GroupScope;
 use super::request::SIZE_FIELD;
 use super::topic_scope::TopicScope;
-use super::wanted::{self, PRODUCE};
+use super::wanted::{self, OFFSET_FETCH, PRODUCE};
 use crate::filter::Meter;
 use crate::host::Host;
 use crate::in_flight::{Entry, Sent};
@@ -125,7 +125,11 @@ impl<'a, H: Host> ResponseHandler<'a, H> {
         let Some(sent) = self.state.current else { return };
         self.state.group.saw_error_code(code);
         if code == 0 {
-            self.state.topic.success |= self.state.in_topic;
+            // A coordinator answers without an error for topics that it does not know, too: only
+            // an offset shows that there is such a topic.
+            let is_shown = sent.api_key != OFFSET_FETCH
+                || self.state.partition.committed_offset.is_some_and(|offset| offset >= 0);
+            self.state.topic.success |= self.state.in_topic && is_shown;
             self.told_offset(sent);
             return;
         }

@@ -12,10 +12,11 @@ pub(super) const PRODUCE: i16 = 0;
 pub(super) const FETCH: i16 = 1;
 const METADATA: i16 = 3;
 const OFFSET_COMMIT: i16 = 8;
-const OFFSET_FETCH: i16 = 9;
+pub(super) const OFFSET_FETCH: i16 = 9;
 pub(super) const JOIN_GROUP: i16 = 11;
 const HEARTBEAT: i16 = 12;
 const SYNC_GROUP: i16 = 14;
+const LIST_GROUPS: i16 = 16;
 pub(super) const SASL_HANDSHAKE: i16 = 17;
 const CREATE_TOPICS: i16 = 19;
 const TXN_OFFSET_COMMIT: i16 = 28;
@@ -124,6 +125,8 @@ fn of_response(api_key: i16, metrics: MetricGroups) -> RoleSet {
         key if has_member_epoch(key) && groups => RESPONSE.union(EPOCH),
         OFFSET_FETCH if lag => RESPONSE.union(GROUPS).union(COMMITTED),
         key if commits_offsets(key) && lag => RESPONSE.union(COMMITTED),
+        // Nothing is counted for groups that are only listed, so they take no label values.
+        LIST_GROUPS => RESPONSE,
         _ if groups => RESPONSE.union(GROUPS),
         _ => RESPONSE,
     }

@@ -35,6 +35,8 @@ struct Slot {
     series: Series,
     metric: MetricId,
     pending: i64,
+    /// How often it was added to before it was defined.
+    adds: u32,
     /// It stands in `dirty`.
     queued: bool,
 }
@@ -157,7 +159,8 @@ impl Recorder {
             return index;
         }
         let index = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
-        self.slots.push(Slot { series, metric: MetricId::Undefined, pending: 0, queued: false });
+        let metric = MetricId::Undefined;
+        self.slots.push(Slot { series, metric, pending: 0, adds: 0, queued: false });
         self.index.insert(series.bits(), index);
         self.undefined.push(index);
         index
@@ -172,7 +175,10 @@ impl Recorder {
                 }
                 slot.pending = slot.pending.saturating_add(amount);
             }
-            MetricId::Undefined => slot.pending = slot.pending.saturating_add(amount),
+            MetricId::Undefined => {
+                slot.pending = slot.pending.saturating_add(amount);
+                slot.adds = slot.adds.saturating_add(1);
+            }
             MetricId::Refused => {}
             MetricId::Merged { into, overflow } => {
                 // Neither of the two is merged itself.
@@ -207,14 +213,15 @@ impl Recorder {
         if let Some((label, merged)) = series.party_label() {
             let (metric, reporter) = series.parts();
             if !labels.combine(host, reporter, metric, &self.name) {
-                let pending = std::mem::take(&mut slot.pending);
+                let (pending, adds) = (std::mem::take(&mut slot.pending), slot.adds);
                 let overflow = Series::new(Metric::LabelValuesOverflowed, reporter).detail(label);
                 let (into, overflow) = (self.slot(merged), self.slot(overflow));
                 if let Some(slot) = self.slots.get_mut(place(index)) {
                     slot.metric = MetricId::Merged { into, overflow };
                 }
-                if pending != 0 {
-                    self.add_at(index, pending);
+                if adds > 0 {
+                    self.add_at(overflow, i64::from(adds));
+                    self.add_at(into, pending);
                 }
                 return;
             }

@@ -5,6 +5,7 @@ use crate::support::play::{Case, Step};
 pub mod broken;
 pub mod fetch;
 pub mod flow;
+pub mod groups;
 pub mod produce;
 pub mod sasl;
 pub mod topics;
@@ -24,6 +25,7 @@ pub fn families() -> Vec<(&'static str, Vec<Case>)> {
         ("how requests and responses flow", topics_only(flow::cases())),
         ("how clients authenticate", topics_only(sasl::cases())),
         ("what cannot be decoded", topics_only(broken::cases())),
+        ("what groups do", groups::cases()),
     ]
 }
 

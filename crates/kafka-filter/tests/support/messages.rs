@@ -24,7 +24,8 @@ pub fn id(byte: u8) -> [u8; 16] {
     [byte; 16]
 }
 
-fn topic(wire: Wire, topic: Topic) -> Wire {
+/// Its name or its id.
+pub fn topic(wire: Wire, topic: Topic) -> Wire {
     match topic {
         Topic::Name(name) => wire.text(name),
         Topic::Id(byte) => wire.raw(&id(byte)),

@@ -84,6 +84,9 @@ impl<H: Host> ResponseHandler<'_, H> {
             && let Some(offset) = self.state.partition.committed_offset.take()
             && let Some(group) = self.state.group.group()
         {
+            if offset < 0 && !self.is_known_topic() {
+                return;
+            }
             let topic = self.named_topic();
             let (partition, generation) = (self.state.partition.index, sent.generation);
             let offset = GroupOffset { group, topic, partition, offset, generation };

@@ -59,6 +59,15 @@ impl<H: Host> ResponseHandler<'_, H> {
         topic
     }
 
+    /// Whether the topic that is being read has a label value, or is to have one.
+    pub(super) fn is_known_topic(&mut self) -> bool {
+        let scope = &self.state.topic;
+        scope.label.is_some()
+            || scope.success
+            || scope.id().is_some()
+            || scope.name().is_some_and(|name| self.meter.find_topic(name).is_some())
+    }
+
     /// Counts what was produced to the topic before it had a name, or what was fetched from it.
     fn moved(&mut self, sent: Sent, topic: Topic) {
         if sent.api_key == PRODUCE {
