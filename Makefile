@@ -118,6 +118,13 @@ kafka-tables: setup-schemas ## write the protocol tables anew from the pinned Ka
 	  print("--messages", env["LAB_KAFKA_CURRENT_MESSAGES"], "--messages", env["LAB_KAFKA_PREVIOUS_MESSAGES"])') \
 	  --out crates/kafka-wire/src/schema/generated
 
+.PHONY: questions questions-check
+questions: setup-demo wasm ## run the queries of docs/questions.md and write their answers anew
+	$(LAB_FOLDER)/venv/bin/python -B tests/monitoring/questions.py
+
+questions-check: setup-demo wasm ## run them, and compare the answers' columns and rows with the page
+	$(LAB_FOLDER)/venv/bin/python -B tests/monitoring/questions.py --check
+
 .PHONY: doctor
 doctor: ## say what is set up and what is missing
 	$(LAB) doctor
