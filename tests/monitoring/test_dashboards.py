@@ -211,7 +211,7 @@ def test_the_containers_meet_where_the_files_say() -> None:
 def test_envoy_in_a_container_differs_only_where_it_listens(tmp_path: Path) -> None:
     """The command's own sed over the shipped configuration."""
     service = _compose()["services"]["envoy"]
-    program = re.fullmatch(r'exec envoy --config-yaml "\$\$\((sed .*)\)"', service["command"][0])
+    program = re.fullmatch(r'exec /docker-entrypoint.sh envoy --config-yaml "\$\$\((sed .*)\)"', service["command"][0])
     assert program and service["entrypoint"] == ["/bin/sh", "-c"]
     done = subprocess.run(["/bin/sh", "-c", program[1]], cwd=ENVOY, capture_output=True, text=True, check=True)
     before, after = (ENVOY / "envoy.yaml").read_text().splitlines(), done.stdout.splitlines()
