@@ -92,7 +92,7 @@ def test_variables_are_declared_and_used() -> None:
     for name, page in dashboards.pages().items():
         declared = {variable["name"] for variable in page["templating"]["list"]}
         expressions = [target["expr"] for panel in dashboards.panels(page) for target in panel["targets"]]
-        expressions += [variable["definition"] for variable in page["templating"]["list"] if "definition" in variable]
+        expressions += [variable["query"]["query"] for variable in page["templating"]["list"] if variable["type"] == "query"]
         used = set.union(*(dashboards.variables_in(expr) for expr in expressions)) - set(BUILT_IN)
         assert used <= declared, f"{name}: {used - declared} not declared"
         assert declared - used <= {"datasource", "filters", "reporter"}, f"{name}: {declared - used} not used"

@@ -17,6 +17,8 @@ TAG = "kafka-filter"
 DATASOURCE: Json = {"type": "prometheus", "uid": "${datasource}"}
 
 GREEN, ORANGE, RED = "green", "orange", "red"
+COLOURS: Json = {"mode": "scheme", "scheme": "Oranges", "steps": 64, "exponent": 0.5, "fill": "dark-orange",
+                 "reverse": False}
 
 # What a link must carry along so that the next dashboard shows the same time and the same proxies.
 CARRY = "${__url_time_range}&${datasource:queryparam}&${reporter:queryparam}"
@@ -136,7 +138,7 @@ def graph(title: str, queries: Sequence[Query] | str, unit: str, read: str, do: 
 def heatmap(title: str, expr: str, unit: str, read: str, do: str, width: int = 12, height: int = 8) -> Panel:
     """The buckets of a histogram over time; `expr` sums them by `le`."""
     target = {**_target(Query(expr, "{{le}}"), 0), "format": "heatmap"}
-    options = {"calculate": False, "cellGap": 1, "color": {"mode": "scheme", "scheme": "Oranges", "steps": 64},
+    options = {"calculate": False, "cellGap": 1, "color": COLOURS,
                "filterValues": {"le": 1e-9}, "legend": {"show": True}, "rowsFrame": {"layout": "auto"},
                "showValue": "never", "tooltip": {"mode": "single", "showColorScale": True, "yHistogram": True},
                "yAxis": {"axisPlacement": "left", "unit": unit}}
@@ -180,7 +182,7 @@ def table(title: str, keys: Sequence[str], queries: Sequence[Query], read: str, 
 
 def datasource() -> Json:
     return {"name": "datasource", "label": "Prometheus", "type": "datasource", "query": "prometheus", "regex": "",
-            "hide": 0, "includeAll": False, "multi": False, "refresh": 1, "options": [], "current": {},
+            "hide": 0, "includeAll": False, "multi": False, "refresh": 1, "options": [],
             "skipUrlSync": False, "description": "Where the proxies' metrics are."}
 
 
@@ -197,7 +199,7 @@ def reporter() -> Json:
 
 def filters() -> Json:
     """Any further label, for all queries: cluster, namespace, pod, whatever the scrape adds."""
-    return {"name": "filters", "label": "Filters", "type": "adhoc", "datasource": DATASOURCE, "baseFilters": [],
+    return {"name": "filters", "label": "Filters", "type": "adhoc", "datasource": DATASOURCE,
             "filters": [], "hide": 0, "skipUrlSync": False, "description":
             "Narrow every panel by any label that your scrape adds: cluster, namespace, pod, instance."}
 
@@ -208,10 +210,10 @@ def label_variable(label: str, metric: str, matchers: Sequence[str], multi: bool
     selector = metric + ("{" + ", ".join(matchers) + "}" if matchers else "")
     query = f"label_values({selector}, {label})"
     made: Json = {"name": name or label, "label": (name or label).replace("_", " "), "type": "query",
-                  "datasource": DATASOURCE, "definition": query,
+                  "datasource": DATASOURCE,
                   "query": {"qryType": 1, "query": query, "refId": "PrometheusVariableQueryEditor-VariableQuery"},
                   "regex": regex, "sort": sort, "refresh": 2, "hide": 0, "includeAll": multi, "multi": multi,
-                  "options": [], "current": {}, "skipUrlSync": False}
+                  "options": [], "skipUrlSync": False}
     if multi:
         made |= {"allValue": ".*", "current": {"text": ["All"], "value": ["$__all"]}}
     return made
