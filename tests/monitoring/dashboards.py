@@ -88,7 +88,8 @@ def variable_queries() -> list[Ask]:
             if variable["type"] == "query":
                 asked = LABEL_VALUES.fullmatch(variable["query"]["query"])
                 assert asked, f"{name}: variable {variable['name']} is no label_values(...)"
-                found.append(Ask(name, f"variable {variable['name']}", f"count by ({asked['label']}) ({asked['selector']})"))
+                expr = f"count by ({asked['label']}) ({asked['selector']})"
+                found.append(Ask(name, f"variable {variable['name']}", expr))
     return found
 
 
@@ -203,7 +204,8 @@ def unknown(ask: Ask, expr: str) -> Iterator[str]:
             continue
         common = set.intersection(*named.values())
         available |= common
-        yield from (f"{ask}: {selector.name} has no label {label}" for label in sorted(set(selector.matchers) - common))
+        strange = sorted(set(selector.matchers) - common)
+        yield from (f"{ask}: {selector.name} has no label {label}" for label in strange)
     yield from (f"{ask}: nothing here has a label {label}" for label in sorted(grouping - available))
 
 

@@ -18,7 +18,7 @@ from lab.prometheus import promtool
 
 Fields = dict[str, Any]
 
-# Nested: what may stand where. A set lists scalars (and what is not looked into), a list holds what each entry may have.
+# What may stand where, and of which type. A list holds what each entry may have.
 BEHAVIOR: Fields = {way: {"stabilizationWindowSeconds": int, "selectPolicy": str,
                           "policies": [{"type": str, "value": int, "periodSeconds": int}]}
                     for way in ("scaleUp", "scaleDown")}

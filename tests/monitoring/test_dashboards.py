@@ -23,8 +23,8 @@ BUILT_IN = {"__rate_interval": "1m", "__range": "1h", "__interval": "15s"}
 
 # Panels whose subject is the proxy, whatever side it is on: they never add one reporter's calls to another's.
 ANY_REPORTER = {
-    "Proxies with the filter", "Proxies without it", "Proxies without the filter", "Connections that the filter did not see",
-    "Releases", "Series of the filter", "Memory of Envoy", "Time of a scrape",
+    "Proxies with the filter", "Proxies without it", "Proxies without the filter",
+    "Connections that the filter did not see", "Releases", "Series of the filter", "Memory of Envoy", "Time of a scrape",
 }
 
 
@@ -92,7 +92,7 @@ def test_variables_are_declared_and_used() -> None:
     for name, page in dashboards.pages().items():
         declared = {variable["name"] for variable in page["templating"]["list"]}
         expressions = [target["expr"] for panel in dashboards.panels(page) for target in panel["targets"]]
-        expressions += [variable["query"]["query"] for variable in page["templating"]["list"] if variable["type"] == "query"]
+        expressions += [ask.expr for ask in dashboards.variable_queries() if ask.file == name]
         used = set.union(*(dashboards.variables_in(expr) for expr in expressions)) - set(BUILT_IN)
         assert used <= declared, f"{name}: {used - declared} not declared"
         assert declared - used <= {"datasource", "filters", "reporter"}, f"{name}: {declared - used} not used"
@@ -106,7 +106,8 @@ def test_links_lead_to_pages_and_their_variables() -> None:
         for uid, variable in re.findall(r'"/d/([\w-]+)\?[^"]*&var-(\w+)=', json.dumps(page)):
             seen += 1
             assert uid in pages, f"{name}: a link to {uid}"
-            assert variable in {one["name"] for one in pages[uid]["templating"]["list"]}, f"{name}: {uid} has no {variable}"
+            there = {one["name"] for one in pages[uid]["templating"]["list"]}
+            assert variable in there, f"{name}: {uid} has no {variable}"
     assert seen > 8
 
 
