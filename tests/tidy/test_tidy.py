@@ -239,9 +239,10 @@ def _without_code(text: str) -> str:
 
 
 def _anchors(text: str) -> set[str]:
-    """The anchors of a document's headings, as GitHub makes them."""
+    """The anchors of a document's headings, as GitHub makes them, and those that it sets itself."""
     headings = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S), re.M)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    own = set(re.findall(r'^<a id="([a-z0-9-]+)"></a>$', text, re.M))
+    return own | {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 OWN = (".rs", ".py", ".md", ".toml", ".yaml", ".yml", ".java", ".js", "Makefile", "run")
