@@ -75,7 +75,7 @@ fn pass(script: &mut Vec<u8>, is_downstream: bool, bytes: &[u8]) {
 }
 
 /// Large caps and bounds, and a host that does not fail.
-const BEGINNING: [u8; 3] = [0xff, 0xf3, 0];
+const BEGINNING: [u8; 7] = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0];
 /// The steps of `Script` that are used here.
 const PASS: u8 = 180;
 const CLOSE: u8 = 195;

@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use kafka_filter::metrics::catalog::Metric;
 use kafka_filter_fuzz::input::write_bytes;
 use kafka_filter_fuzz::script::Script;
 use kafka_wire::schema;
@@ -177,21 +178,55 @@ fn config(corpus: &mut Corpus) -> std::io::Result<()> {
 fn connection(corpus: &mut Corpus) -> std::io::Result<()> {
     let mut scripts: Vec<(i64, u64, Vec<u8>)> = (0..SCRIPTS_TRIED)
         .filter_map(|number| {
-            let mut seed = vec![0xff, if number % 2 == 0 { 0xf3 } else { 0x02 }, 0];
+            let limits = if number % 2 == 0 { 0xff } else { 0x0e };
+            let mut seed =
+                vec![0xff, limits, 0xff, 0xff, 0xff, 0xff, if number % 3 == 0 { 0 } else { 8 }];
             seed.extend(noise(number + 1_000).take(400));
             let expected = Script::new(&seed).expected?;
-            Some((expected.responses.0, number, seed))
+            Some((expected.total(Metric::Responses), number, seed))
         })
         .collect();
     scripts.sort_by_key(|(responses, number, _)| (std::cmp::Reverse(*responses), *number));
     for (rank, (_, _, seed)) in scripts.into_iter().take(20).enumerate() {
         corpus.write("connection", &format!("right-{rank}"), &seed)?;
     }
+    let good_days = (0..SCRIPTS_TRIED).map(good_day);
+    let right = good_days.filter(|seed| Script::new(seed).expected.is_some());
+    for (number, seed) in right.take(16).enumerate() {
+        corpus.write("connection", &format!("good-day-{number}"), &seed)?;
+    }
     for number in 0..12_u64 {
         let seed: Vec<u8> = noise(number + 500).take(700).collect();
         corpus.write("connection", &format!("any-{number}"), &seed)?;
     }
     Ok(())
+}
+
+/// Producers and members of groups on two workers, with ticks in between; every other one under small caps.
+fn good_day(number: u64) -> Vec<u8> {
+    const EXCHANGE: u8 = 140;
+    const OTHER_CONNECTION: u8 = 205;
+    const TICK: u8 = 217;
+    let mut noise = noise(number + 2_000);
+    let mut seed = vec![0xff, 0xff, 0xff, 0xff, 0xff, 0xff, COUNTS_WAIT];
+    if number % 2 == 1 {
+        // One of three groups or clients, three combinations, three partitions.
+        seed[2..4].copy_from_slice(&[0b0101_0101, 0b1111_0101]);
+    }
+    while seed.len() < 900 {
+        let mut byte = || noise.next().unwrap_or_default();
+        let (what, choice, size) = (byte(), byte(), byte());
+        seed.push(match what {
+            0..=170 => EXCHANGE,
+            171..=200 => OTHER_CONNECTION,
+            _ => TICK,
+        });
+        seed.push(choice);
+        if what <= 170 {
+            seed.extend(noise.by_ref().take(usize::from(size % 40)));
+        }
+    }
+    seed
 }
 
 /// Bytes that look random and are the same every time.
@@ -206,6 +241,8 @@ fn noise(seed: u64) -> impl Iterator<Item = u8> {
     })
 }
 
+/// Mode of a script in which counters wait for the tick.
+const COUNTS_WAIT: u8 = 8;
 const SCRIPTS_TRIED: u64 = 20_000;
-const FILES_MAX: usize = 200;
+const FILES_MAX: usize = 240;
 const BYTES_MAX: usize = 300 * 1024;

@@ -1,15 +1,18 @@
 //! Conversations on connections of two workers, delivered in three ways: the laws L1 to L5.
 
-use std::borrow::Cow;
-use std::collections::BTreeSet;
+mod outcome;
 
-use kafka_filter::metrics::catalog::Metric;
-use kafka_filter::{Connection, Filter};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use kafka_filter::metrics::catalog::{Label, Metric};
+use kafka_filter::{Clock, Connection, Fact, Filter};
 
 use crate::heap;
-use crate::host::{MemoryHost, Snapshot};
+use crate::host::MemoryHost;
 use crate::script::{Expected, SLOTS, Script, Step};
 use crate::source::CheckedSource;
+use outcome::{Outcome, Verdict};
 
 /// Runs the target.
 pub fn run(data: &[u8]) {
@@ -21,29 +24,17 @@ pub fn run(data: &[u8]) {
         return;
     }
     let bytewise = Process::watch(&script, &runs, Delivery::Bytewise);
-    assert_same(&as_told, &bytewise, "byte by byte");
+    as_told.assert_same(&bytewise, &script, "byte by byte");
     let whole = Process::watch(&script, &runs, Delivery::Whole);
-    assert_same(&as_told, &whole, "whole");
+    as_told.assert_same(&whole, &script, "whole");
 }
 
 /// Whether each connection of the script is decoded to its end, in the order in which they end.
 #[must_use]
 pub fn verdicts(data: &[u8]) -> Vec<bool> {
     let script = Script::new(data);
-    Process::watch(&script, &runs(&script.steps), Delivery::AsTold).1
-}
-
-/// What was counted, and whether each connection was decoded to its end.
-type Outcome = (Snapshot, Vec<bool>);
-
-/// Law L2, with no more of two outcomes in the message than differs.
-fn assert_same(as_told: &Outcome, other: &Outcome, delivery: &str) {
-    assert_eq!(as_told.1, other.1, "L2: verdicts, as told and {delivery}");
-    let names: BTreeSet<&String> = as_told.0.keys().chain(other.0.keys()).collect();
-    for name in names {
-        let (told, other) = (as_told.0.get(name), other.0.get(name));
-        assert_eq!(told, other, "L2: {name}, as told and {delivery}");
-    }
+    let outcome = Process::watch(&script, &runs(&script.steps), Delivery::AsTold);
+    outcome.verdicts.into_iter().map(|verdict| verdict.is_watched).collect()
 }
 
 /// How the bytes of a run are handed over.
@@ -56,32 +47,31 @@ enum Delivery {
 
 /// Steps of one direction of one connection without another between them: only inside a run may the
 /// split change, and a run has one time.
-struct Run<'s> {
-    slot: usize,
-    way: Way<'s>,
-}
-
-enum Way<'s> {
-    Pass { is_downstream: bool, pieces: Vec<(&'s [u8], usize)> },
-    Close,
+enum Run<'s> {
+    Pass { slot: usize, is_downstream: bool, pieces: Vec<(&'s [u8], usize)> },
+    Close { slot: usize },
+    Tick { seconds: u32, workers: [bool; 2] },
 }
 
 fn runs(steps: &[Step]) -> Vec<Run<'_>> {
     let mut runs: Vec<Run<'_>> = Vec::new();
     for step in steps {
         match step {
-            Step::Close { slot } => runs.push(Run { slot: *slot, way: Way::Close }),
+            Step::Close { slot } => runs.push(Run::Close { slot: *slot }),
+            Step::Tick { seconds, workers } => {
+                runs.push(Run::Tick { seconds: *seconds, workers: *workers });
+            }
             Step::Pass { slot, is_downstream, bytes, piece } => match runs.last_mut() {
-                Some(Run { slot: last, way: Way::Pass { is_downstream: way, pieces } })
+                Some(Run::Pass { slot: last, is_downstream: way, pieces })
                     if last == slot && way == is_downstream =>
                 {
                     pieces.push((bytes, *piece));
                 }
-                _ => {
-                    let pieces = vec![(&bytes[..], *piece)];
-                    let way = Way::Pass { is_downstream: *is_downstream, pieces };
-                    runs.push(Run { slot: *slot, way });
-                }
+                _ => runs.push(Run::Pass {
+                    slot: *slot,
+                    is_downstream: *is_downstream,
+                    pieces: vec![(&bytes[..], *piece)],
+                }),
             },
         }
     }
@@ -94,8 +84,9 @@ struct Process<'s> {
     host: MemoryHost,
     filters: [Filter; 2],
     slots: [Option<Connection>; SLOTS],
-    /// Whether each connection was still decoded when it ended.
-    verdicts: Vec<bool>,
+    verdicts: [Verdict; SLOTS],
+    now_ns: u64,
+    ended: Vec<Verdict>,
 }
 
 impl<'s> Process<'s> {
@@ -107,24 +98,41 @@ impl<'s> Process<'s> {
             host: MemoryHost::new(script.faults),
             filters: [filter(), filter()],
             slots: [const { None }; SLOTS],
-            verdicts: Vec::new(),
+            verdicts: Default::default(),
+            now_ns: STARTED_NS,
+            ended: Vec::new(),
         };
-        for (index, run) in runs.iter().enumerate() {
-            if script.counts_wait && index % TICK_RUNS == TICK_RUNS - 1 {
-                process.filters.iter_mut().for_each(|filter| filter.on_tick(&mut process.host));
-            }
-            let now_ns = u64::try_from(index).unwrap_or(0) * 1_500_000;
-            match &run.way {
-                Way::Close => process.close(run.slot),
-                Way::Pass { is_downstream, pieces } => {
-                    process.open(run.slot);
+        let clock = process.clock();
+        process.filters.iter_mut().for_each(|filter| filter.start(&mut process.host, clock));
+        for run in runs {
+            process.now_ns += RUN_NS;
+            match run {
+                Run::Close { slot } => process.close(*slot),
+                Run::Tick { seconds, workers } => {
+                    process.now_ns += u64::from(*seconds) * NS_PER_S;
+                    process.tick(*workers);
+                }
+                Run::Pass { slot, is_downstream, pieces } => {
+                    process.open(*slot);
                     for piece in cut(pieces, delivery) {
-                        process.pass(run.slot, *is_downstream, now_ns, &piece);
+                        process.pass(*slot, *is_downstream, &piece);
                     }
                 }
             }
         }
         process.finish()
+    }
+
+    fn clock(&self) -> Clock {
+        let passed_ms = i64::try_from(self.now_ns / NS_PER_MS).unwrap_or(i64::MAX);
+        Clock { monotonic_ns: self.now_ns, unix_ms: UNIX_MS.saturating_add(passed_ms) }
+    }
+
+    fn tick(&mut self, workers: [bool; 2]) {
+        let clock = self.clock();
+        for (filter, _) in self.filters.iter_mut().zip(workers).filter(|(_, ticks)| *ticks) {
+            filter.on_tick(&mut self.host, clock);
+        }
     }
 
     /// Opens a connection where none is; also before a run of no bytes, of which there are no pieces.
@@ -137,7 +145,8 @@ impl<'s> Process<'s> {
     }
 
     /// One callback.
-    fn pass(&mut self, slot: usize, is_downstream: bool, now_ns: u64, bytes: &[u8]) {
+    fn pass(&mut self, slot: usize, is_downstream: bool, bytes: &[u8]) {
+        let now_ns = self.now_ns;
         let Some(connection) = self.slots[slot].as_mut() else { return };
         let filter = &mut self.filters[slot / (SLOTS - 1)];
         let host = &mut self.host;
@@ -167,35 +176,56 @@ impl<'s> Process<'s> {
             assert_eq!(host.calls(), calls, "L4: an opaque connection counts nothing");
             assert_eq!(source.read_bytes(), 0, "L4: an opaque connection reads nothing");
         }
+        self.hear_facts(slot);
         self.check_sums();
+    }
+
+    /// What the access log was told in a callback of this connection.
+    fn hear_facts(&mut self, slot: usize) {
+        for (fact, text) in self.host.take_facts() {
+            assert!(self.script.config.access_log, "{fact:?} is told unasked");
+            let before = self.verdicts[slot].facts.insert(fact, text);
+            let (Some(before), Some(after)) = (before, self.verdicts[slot].facts.get(&fact)) else {
+                continue;
+            };
+            let is_longer = fact == Fact::Topics && after.starts_with(&before);
+            assert!(is_longer, "{fact:?} was {before} and is {after}");
+        }
     }
 
     fn close(&mut self, slot: usize) {
         let Some(mut connection) = self.slots[slot].take() else { return };
         let is_watched = connection.is_watched();
-        self.verdicts.push(is_watched);
+        let most = self.memory_max();
         let filter = &mut self.filters[slot / (SLOTS - 1)];
         let before = heap::live_bytes();
         connection.close(filter, &mut self.host);
+        // The close may also add series, which only lowers what is seen here.
+        let held = before - heap::live_bytes();
+        let most = if is_watched { most } else { 0 };
+        assert!(held <= most, "L3: a connection held {held} bytes, the bound is {most}");
         if !self.script.counts_wait {
             filter.settle(&mut self.host);
         }
         let calls = self.host.calls();
         connection.close(filter, &mut self.host);
         assert_eq!(self.host.calls(), calls, "a second close counts nothing");
-        drop(connection);
-        // The close may also add series, which only lowers what is seen here.
-        let held = before - heap::live_bytes();
-        let most = if is_watched { self.memory_max() } else { 0 };
-        assert!(held <= most, "L3: a connection held {held} bytes, the bound is {most}");
+        self.hear_facts(slot);
+        let verdict = std::mem::take(&mut self.verdicts[slot]);
+        self.ended.push(Verdict { is_watched, ..verdict });
         self.check_sums();
     }
 
     /// The most that one connection may hold under this configuration.
     fn memory_max(&self) -> isize {
-        let in_flight = isize::try_from(self.script.config.limits.in_flight_max).unwrap_or(0);
-        // The queue holds tokens besides requests, and grows by doubling.
-        CONNECTION_MAX + (4 * in_flight + 16) * ENTRY_MAX
+        let limits = &self.script.config.limits;
+        let bytes = |count: u32, size: isize| isize::try_from(count).unwrap_or(0) * size;
+        // The queue holds tokens besides requests, and both queues grow by doubling; nodes of trees
+        // are half full.
+        CONNECTION_MAX
+            + bytes(4 * limits.in_flight_max + 16, ENTRY_MAX)
+            + bytes(2 * limits.lag_partitions_max + 16, PARTITION_MAX)
+            + bytes(2 * self.script.offsets_max, COMMIT_MAX)
     }
 
     /// Whether all that was counted is known to the host after every callback.
@@ -218,28 +248,43 @@ impl<'s> Process<'s> {
         let open = self.slots.iter().flatten().count();
         let open = i64::try_from(open).expect("a few");
         assert_eq!(total(Metric::ConnectionsActive), open, "connections open");
+        let bytes = total(Metric::InFlightRequestBytes);
+        assert!(bytes >= in_flight * REQUEST_SIZE_MIN, "{bytes} bytes of {in_flight} requests");
+        assert!(in_flight > 0 || bytes == 0, "{bytes} bytes of no requests");
         let bound = i64::from(self.script.config.limits.in_flight_max) + 1;
         assert!(in_flight <= bound * open, "L3: {in_flight} in flight on {open} connections");
         assert!(total(Metric::ThrottledResponses) <= total(Metric::Responses));
         assert!(total(Metric::TopicErrors) <= total(Metric::ResponseErrors));
+        assert!(total(Metric::GroupErrors) <= total(Metric::ResponseErrors));
+        assert!(total(Metric::DeprecatedRequests) <= total(Metric::Requests));
+        assert!(total(Metric::ClientTelemetryPushes) <= total(Metric::Requests));
+        let software = total(Metric::ClientSoftwareConnections);
+        assert!(software <= total(Metric::ConnectionsOpened), "software of {software} connections");
     }
 
-    /// Laws that hold at the end.
+    /// Laws that hold at the end, before and after the connections that are left close.
     fn finish(mut self) -> Outcome {
+        for _ in 0..LAST_TICKS {
+            self.tick([true, true]);
+        }
+        let gauges = self.host.gauges();
+        if let Some(Expected { fetch_lag: Some(lag), .. }) = &self.script.expected {
+            assert_eq!(self.host.total(Metric::TopicFetchLag), *lag, "lag of what is fetched");
+        }
         for slot in 0..SLOTS {
             self.close(slot);
         }
+        self.tick([true, true]);
         for filter in &mut self.filters {
             filter.settle(&mut self.host);
         }
-        let total = |metric| self.host.total(metric);
-        assert_eq!(total(Metric::ConnectionsActive), 0, "a gauge that is left over");
-        assert_eq!(total(Metric::RequestsInFlight), 0, "a gauge that is left over");
+        self.host.check_nothing_open();
+        self.host.check_bounds(&self.script.config);
         if self.script.faults.refused_metrics == 0 {
+            let total = |metric| self.host.total(metric);
             assert_eq!(total(Metric::ConnectionsOpened), total(Metric::ConnectionsClosed));
+            self.host.check_client_sums(&self.script.config);
         }
-        let config = &self.script.config;
-        self.host.check_bounds(config.labels, config.limits.topic_ids_max);
         if let Some(expected) = &self.script.expected {
             self.check_expected(expected);
         }
@@ -247,33 +292,27 @@ impl<'s> Process<'s> {
         drop(self.filters);
         let held = before - heap::live_bytes();
         assert!(held <= FILTERS_MAX, "L3: two workers held {held} bytes");
-        (self.host.snapshot(), self.verdicts)
+        Outcome { counted: self.host.snapshot(), gauges, verdicts: self.ended }
     }
 
     /// A conversation of nothing but right messages is counted exactly, and never given up.
     fn check_expected(&self, expected: &Expected) {
-        let total = |metric| self.host.total(metric);
-        assert_eq!(total(Metric::ConnectionsOpaque), 0, "a right conversation was given up");
-        assert_eq!(total(Metric::UndecodedMessages), 0, "a right message was not decoded");
-        let counted = Expected {
-            requests: (total(Metric::Requests), total(Metric::RequestBytes)),
-            responses: (total(Metric::Responses), total(Metric::ResponseBytes)),
-            errors: total(Metric::ResponseErrors),
-            throttled: (total(Metric::ThrottledResponses), total(Metric::ThrottleTime)),
-            unacknowledged: total(Metric::UnacknowledgedRequests),
-            evicted: total(Metric::InFlightEvicted),
-            produced: crate::records::Count {
-                records: total(Metric::TopicProducedRecords),
-                bytes: total(Metric::TopicProducedBytes),
-                batches: total(Metric::TopicProducedBatches),
-            },
-            fetched: crate::records::Count {
-                records: total(Metric::TopicFetchedRecords),
-                bytes: total(Metric::TopicFetchedBytes),
-                batches: total(Metric::TopicFetchedBatches),
-            },
-        };
-        assert_eq!(counted, *expected, "counted and expected");
+        for (metric, total) in expected.totals() {
+            assert_eq!(self.host.total(metric), total, "{metric:?}, counted and expected");
+        }
+        let Some(clients) = &expected.clients else { return };
+        let counted = [
+            Metric::ClientProducedRecords,
+            Metric::ClientProducedBytes,
+            Metric::ClientFetchedRecords,
+            Metric::ClientFetchedBytes,
+        ]
+        .map(|metric| self.host.sums(metric, Label::ClientId));
+        for client in counted.iter().flat_map(BTreeMap::keys).chain(clients.keys()) {
+            let counts = counted.each_ref().map(|sums| sums.get(client).copied().unwrap_or(0));
+            let expected = clients.get(client).copied().unwrap_or_default();
+            assert_eq!(counts, expected, "records and bytes of {client}, counted and expected");
+        }
     }
 }
 
@@ -297,12 +336,25 @@ fn cut<'s>(pieces: &[(&'s [u8], usize)], delivery: Delivery) -> Vec<Cow<'s, [u8]
     }
 }
 
-/// Runs between two ticks.
-const TICK_RUNS: usize = 4;
-/// State of a connection without its table of requests, in bytes: the decoders' buffers, topics that
-/// wait for a name, topics of a long response.
+/// Ticks until every series of a long callback has been defined.
+const LAST_TICKS: u32 = 8;
+/// The clock that never goes back when a process starts, and what it gains from run to run.
+const STARTED_NS: u64 = 90 * NS_PER_S;
+const RUN_NS: u64 = 1_500_000;
+/// Milliseconds since 1970 at point 0 of that clock.
+const UNIX_MS: i64 = 1_700_000_000_000;
+const NS_PER_MS: u64 = 1_000_000;
+const NS_PER_S: u64 = 1_000_000_000;
+/// A frame's size field, and a header without a client id.
+const REQUEST_SIZE_MIN: i64 = 12;
+/// State of a connection without its tables, in bytes: the decoders' buffers, topics that wait for a name,
+/// topics of a long response.
 const CONNECTION_MAX: isize = 24 * 1024;
 /// Bytes of an entry in the table of requests, at most.
-const ENTRY_MAX: isize = 64;
+const ENTRY_MAX: isize = 72;
+/// Bytes of a partition that is fetched: topic, number, offsets, label, time.
+const PARTITION_MAX: isize = 64;
+/// Bytes of an offset whose commit awaits its answer.
+const COMMIT_MAX: isize = 16;
 /// What two workers keep under the small caps of these scripts, in bytes.
 const FILTERS_MAX: isize = 2 * 1024 * 1024;

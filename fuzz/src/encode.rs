@@ -2,11 +2,17 @@
 //!
 //! It is the decoder's counterpart and shares only the tables with it, so that each checks the other.
 
+mod found;
+mod values;
+
 use kafka_wire::schema::{Field, Kind, Message, Role};
 
 use crate::input::Input;
-use crate::records::{self, Count};
+use crate::records;
 use crate::trace::{Event, Shown};
+
+pub use found::{Found, Place};
+pub use values::TOPICS;
 
 /// A body, and what an observer should find in it.
 #[derive(Debug, Default)]
@@ -15,34 +21,35 @@ pub struct Body {
     pub bytes: Vec<u8>,
     /// Every field in wire order.
     pub events: Vec<Event>,
-    /// Error codes other than zero.
-    pub errors: i64,
-    /// Acknowledgements of a Produce request.
-    pub acks: Option<i64>,
-    /// The fetching broker of a Fetch request.
-    pub replica_id: Option<i64>,
-    /// The last throttle time.
-    pub throttle_ms: i64,
-    /// Record sets.
-    pub records: Count,
-    /// Bytes of batches that are cut off, and of control batches.
-    pub other_record_bytes: i64,
-    /// There are control batches among them.
-    pub has_control: bool,
+    /// What counts.
+    pub found: Found,
+}
+
+/// How wild the values are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// Anything that the schema allows.
+    Any,
+    /// What clients and brokers say to each other on a good day: no errors, few topics, partitions
+    /// and groups, topic ids that go with their names.
+    Calm,
 }
 
 struct Encoder<'i, 'a> {
     input: &'i mut Input<'a>,
+    style: Style,
     version: i16,
     flexible: bool,
+    /// In the calm style the topic that is being written, among [`TOPICS`].
+    topic: usize,
     body: Body,
 }
 
 /// A body of `message` in this version.
 #[must_use]
-pub fn body(message: &'static Message, version: i16, input: &mut Input<'_>) -> Body {
+pub fn body(message: &'static Message, version: i16, style: Style, input: &mut Input<'_>) -> Body {
     let flexible = message.is_flexible(version);
-    let mut encoder = Encoder { input, version, flexible, body: Body::default() };
+    let mut encoder = Encoder { input, style, version, flexible, topic: 0, body: Body::default() };
     encoder.fields(message.fields);
     encoder.body
 }
@@ -91,13 +98,13 @@ impl Encoder<'_, '_> {
             .filter(|field| field.versions.contains(version) && is_tagged(field, version))
             .collect();
         known.sort_by_key(|field| field.tag.map(|tag| tag.number));
-        known.retain(|_| self.input.chance(100));
-        let unknown = self.input.chance(20);
+        known.retain(|_| self.rarely(100));
+        let unknown = self.rarely(20);
         varint(&mut self.body.bytes, known.len() + usize::from(unknown));
         for field in known {
             let outer = std::mem::take(&mut self.body.bytes);
             self.value(field, &field.kind);
-            if self.input.chance(20) {
+            if self.rarely(20) {
                 self.body.bytes.extend_from_slice(b"later");
             }
             let value = std::mem::replace(&mut self.body.bytes, outer);
@@ -114,12 +121,17 @@ impl Encoder<'_, '_> {
         }
     }
 
+    /// True in about `chances` of 256 cases, and never on a good day.
+    fn rarely(&mut self, chances: u8) -> bool {
+        self.style == Style::Any && self.input.chance(chances)
+    }
+
     fn value(&mut self, field: &'static Field, kind: &'static Kind) {
         match kind {
             Kind::Array(element) => self.array(field, element),
             Kind::Struct(fields) => {
                 if field.nullable.contains(self.version) {
-                    if self.input.chance(60) {
+                    if self.rarely(60) {
                         self.body.bytes.push(0xff);
                         return self.show(field, Shown::Null);
                     }
@@ -133,10 +145,7 @@ impl Encoder<'_, '_> {
             Kind::Bytes => self.contents(field),
             Kind::Records => self.records(field),
             Kind::Uuid => {
-                let id = match self.input.byte() {
-                    choice @ 0..=200 => [choice % 5; 16],
-                    _ => self.input.array(),
-                };
+                let id = values::uuid(field.role, self.style, self.topic, self.input);
                 self.body.bytes.extend_from_slice(&id);
                 self.show(field, Shown::Uuid(id));
             }
@@ -157,17 +166,7 @@ impl Encoder<'_, '_> {
     }
 
     fn number(&mut self, field: &'static Field, kind: &'static Kind) {
-        let raw = match field.role {
-            Role::ErrorCode => i64::from(match self.input.byte() {
-                0..=150 => 0,
-                choice @ 151..=240 => i16::from(choice) - 150,
-                _ => self.input.int16(),
-            }),
-            Role::Acks => self.input.pick(&[1, -1, 0, 1]),
-            Role::ReplicaId => self.input.pick(&[-1, -1, -1, 2]),
-            Role::ThrottleTimeMs => i64::from(self.input.byte()) - 200,
-            _ => i64::from_be_bytes(self.input.array()),
-        };
+        let raw = values::number(field.role, self.style, self.input);
         let bytes = raw.to_be_bytes();
         let (width, value) = match kind {
             Kind::Int8 => (1, i64::from(i8::from_be_bytes([bytes[7]]))),
@@ -182,28 +181,15 @@ impl Encoder<'_, '_> {
             _ => (8, raw),
         };
         self.body.bytes.extend_from_slice(&bytes[8 - width..]);
-        match field.role {
-            Role::ErrorCode => self.body.errors += i64::from(value != 0),
-            Role::Acks => self.body.acks = Some(value),
-            Role::ReplicaId => self.body.replica_id = Some(value),
-            Role::ThrottleTimeMs => self.body.throttle_ms = value,
-            _ => {}
-        }
         self.show(field, Shown::Int(value));
     }
 
     fn string(&mut self, field: &'static Field) {
-        if field.nullable.contains(self.version) && self.input.chance(40) {
+        if field.nullable.contains(self.version) && self.rarely(40) {
             self.length(None, 2);
             return self.show(field, Shown::Null);
         }
-        let text: Vec<u8> = match (field.role, self.input.byte()) {
-            (Role::TopicName, choice @ 0..=200) => {
-                TOPICS[usize::from(choice) % TOPICS.len()].into()
-            }
-            (_, 0..=250) => self.input.bytes().into(),
-            (_, choice) => vec![b'x'; usize::from(choice) + 4],
-        };
+        let text = values::text(field.role, self.style, self.topic, self.input);
         self.length(Some(text.len()), 2);
         self.body.bytes.extend_from_slice(&text);
         if text.len() <= kafka_wire::limits::STRING_MAX {
@@ -214,7 +200,7 @@ impl Encoder<'_, '_> {
     }
 
     fn contents(&mut self, field: &'static Field) {
-        if field.nullable.contains(self.version) && self.input.chance(40) {
+        if field.nullable.contains(self.version) && self.rarely(40) {
             self.length(None, 4);
             return self.show(field, Shown::Null);
         }
@@ -225,27 +211,29 @@ impl Encoder<'_, '_> {
     }
 
     fn records(&mut self, field: &'static Field) {
-        if field.nullable.contains(self.version) && self.input.chance(40) {
+        if field.nullable.contains(self.version) && self.rarely(40) {
             self.length(None, 4);
             return self.show(field, Shown::Null);
         }
         let mut set = Vec::new();
-        let (count, cut_off) = records::write(self.input, &mut set);
+        let written = records::write(self.input, self.style, &mut set);
         self.length(Some(set.len()), 4);
         self.body.bytes.extend_from_slice(&set);
-        self.body.records.add(count);
-        let size = i64::try_from(set.len()).unwrap_or(i64::MAX);
-        self.body.other_record_bytes += size - count.bytes;
-        self.body.has_control |= size - count.bytes > cut_off;
+        self.body.found.saw_records(&written, set.len());
         self.show(field, Shown::Records(set.len()));
     }
 
     fn array(&mut self, field: &'static Field, element: &'static Kind) {
-        if field.nullable.contains(self.version) && self.input.chance(40) {
+        if field.nullable.contains(self.version) && self.rarely(40) {
             self.length(None, 4);
             return self.show(field, Shown::Null);
         }
-        let count = if self.input.is_empty() { 0 } else { self.input.below(4) };
+        let count = match self.style {
+            Style::Calm if matches!(field.role, Role::Topics | Role::Groups) => 1,
+            _ if self.input.is_empty() => 0,
+            Style::Calm => 1 + self.input.below(2),
+            Style::Any => self.input.below(4),
+        };
         self.length(Some(count), 4);
         self.show(field, Shown::Array(count));
         for _ in 0..count {
@@ -257,8 +245,13 @@ impl Encoder<'_, '_> {
     }
 
     fn structure(&mut self, field: &'static Field, fields: &'static [Field]) {
+        if field.role == Role::Topics && self.style == Style::Calm {
+            self.topic = self.input.below(values::CALM_TOPICS);
+        }
         self.body.events.push(Event::Enter(field.name));
+        self.body.found.enter(field.role);
         self.fields(fields);
+        self.body.found.leave(field.role);
         self.body.events.push(Event::Leave(field.name));
     }
 
@@ -272,6 +265,7 @@ impl Encoder<'_, '_> {
     }
 
     fn show(&mut self, field: &'static Field, shown: Shown) {
+        self.body.found.saw(field.role, &shown);
         self.body.events.push(Event::Value(field.name, shown));
     }
 }
@@ -279,7 +273,3 @@ impl Encoder<'_, '_> {
 fn is_tagged(field: &Field, version: i16) -> bool {
     field.tag.is_some_and(|tag| tag.versions.contains(version))
 }
-
-/// Names that topics have here, the last two no names at all.
-const TOPICS: &[&[u8]] =
-    &[b"orders", b"payments", b"a", b"a.", b"__consumer_offsets", b"shadow.x", b"no name", b""];

@@ -6,7 +6,7 @@ use kafka_wire::{
     Batch, Flow, FrameDecoder, FrameSize, Handler, Head, Outcome, Plan, Stop, Value, Visitor,
 };
 
-use crate::encode;
+use crate::encode::{self, Style};
 use crate::input::Input;
 use crate::source::CheckedSource;
 use crate::trace::{Event, Trace};
@@ -17,7 +17,7 @@ pub fn run(data: &[u8]) {
     let watcher = Watcher {
         head_size: input.below(48),
         walk_max: [u32::MAX, 0, 1, 40, 300][input.below(5)],
-        unwanted_roles: u32::from(input.byte()) << input.below(3),
+        unwanted_roles: u32::from_be_bytes(input.array()),
         skip_rest_after: [0, 0, 1, 9][input.below(4)],
     };
     let splits: Vec<usize> = input.bytes().iter().map(|&split| usize::from(split)).collect();
@@ -49,7 +49,7 @@ fn stream(input: &mut Input<'_>) -> Vec<u8> {
                 if tags {
                     encode::unknown_tags(&mut frame, input);
                 }
-                frame.extend_from_slice(&encode::body(message, version, input).bytes);
+                frame.extend_from_slice(&encode::body(message, version, Style::Any, input).bytes);
             }
             _ => {
                 stream.extend_from_slice(input.bytes());

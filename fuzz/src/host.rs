@@ -1,20 +1,23 @@
 //! A process of workers in memory: stats by name, and what workers share.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod bounds;
 
-use kafka_filter::config::LabelCaps;
+use std::collections::{BTreeMap, HashMap};
+
+use kafka_filter::metrics::cardinality::TOPIC_NAME_SIZE_MAX;
 use kafka_filter::metrics::catalog::{Kind, Label, Metric, PREFIX, REPORTER, Reporter};
-use kafka_filter::{Expect, Host};
-use kafka_wire::{error_code, schema};
+use kafka_filter::metrics::name::VALUE_SIZE_MAX;
+use kafka_filter::{Expect, Fact, Host};
 
 /// The hosting process, all workers in one, for Envoy's stats and shared data belong to the process.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct MemoryHost {
     stats: Vec<Stat>,
     ids: HashMap<String, u32>,
     /// Sums over all labels, by the metric's place in the catalog.
     totals: [i64; Metric::ALL.len()],
     shared: HashMap<Vec<u8>, (Vec<u8>, u32)>,
+    facts: Vec<(Fact, String)>,
     faults: Faults,
     calls: u64,
     shares: u32,
@@ -48,10 +51,20 @@ impl MemoryHost {
     /// A process that fails like this.
     #[must_use]
     pub fn new(faults: Faults) -> Self {
-        Self { faults, ..Self::default() }
+        Self {
+            stats: Vec::new(),
+            ids: HashMap::new(),
+            totals: [0; Metric::ALL.len()],
+            shared: HashMap::new(),
+            facts: Vec::new(),
+            faults,
+            calls: 0,
+            shares: 0,
+            defines: 0,
+        }
     }
 
-    /// The sum of a metric over all label values.
+    /// The sum of a metric over all label values; of a histogram, how many samples it has.
     #[must_use]
     pub fn total(&self, metric: Metric) -> i64 {
         self.totals[metric as usize]
@@ -70,57 +83,16 @@ impl MemoryHost {
         moved.map(|stat| (stat.name.clone(), (stat.value, stat.samples.clone()))).collect()
     }
 
-    /// Law L3 for what outlives connections: label values, series, shared memory.
-    pub fn check_bounds(&self, caps: LabelCaps, topic_ids_max: u32) {
-        let mut topics = BTreeSet::new();
-        let mut requests = BTreeSet::new();
-        let mut versions = BTreeSet::new();
-        let mut errors = BTreeSet::new();
-        for stat in &self.stats {
-            for (label, value) in labels(stat) {
-                match label {
-                    Label::Topic if !matches!(value, "__other__" | "__unresolved__") => {
-                        assert!(value.len() <= 249, "L3: topic of {} bytes", value.len());
-                        topics.insert(value);
-                    }
-                    Label::Request if value.starts_with("api_key_") => {
-                        requests.insert(value);
-                    }
-                    Label::ApiVersion if is_unknown_version(stat, value) => {
-                        versions.insert(value);
-                    }
-                    Label::Error if value.starts_with("error_code_") => {
-                        errors.insert(value);
-                    }
-                    _ => {}
-                }
-            }
-        }
-        let counted = [
-            ("topic", topics.len(), caps.topic),
-            ("request", requests.len(), caps.request),
-            ("api_version", versions.len(), caps.api_version),
-            ("error", errors.len(), caps.error),
-        ];
-        for (label, count, cap) in counted {
-            assert!(count <= usize_of(cap), "L3: {count} values of {label}, the cap is {cap}");
-        }
-        let most = series_max(caps);
-        assert!(self.stats.len() <= most, "L3: {} series, {most} are possible", self.stats.len());
-        self.check_shared(caps, topic_ids_max);
+    /// Every gauge that is not zero, by stat name.
+    #[must_use]
+    pub fn gauges(&self) -> BTreeMap<String, i64> {
+        let gauges = self.stats.iter().filter(|stat| stat.kind == Kind::Gauge && stat.value != 0);
+        gauges.map(|stat| (stat.name.clone(), stat.value)).collect()
     }
 
-    fn check_shared(&self, caps: LabelCaps, topic_ids_max: u32) {
-        // A value and a count for each label, and sets of eight entries for twice the topic ids.
-        let values = caps.topic + caps.request + caps.api_version + caps.error + 4;
-        let sets = (topic_ids_max * 2).div_ceil(8).max(1);
-        let most = usize_of(values + sets);
-        let keys = self.shared.len();
-        assert!(keys <= most, "L3: {keys} shared keys, {most} are possible");
-        for (key, (value, _)) in &self.shared {
-            assert!(key.len() <= 300, "L3: a shared key of {} bytes", key.len());
-            assert!(value.len() <= 8 * (17 + 255), "L3: a shared value of {} bytes", value.len());
-        }
+    /// What the access log was told since the last call.
+    pub fn take_facts(&mut self) -> Vec<(Fact, String)> {
+        std::mem::take(&mut self.facts)
     }
 
     fn stat(&mut self, metric: u32) -> &mut Stat {
@@ -145,8 +117,9 @@ impl Host for MemoryHost {
         assert_eq!(metric.definition().kind, kind, "{name} is defined as another kind");
         let stat =
             Stat { name: name.to_owned(), metric, kind, value: 0, samples: BTreeMap::default() };
-        let expected = metric.definition().labels.len();
-        assert_eq!(labels(&stat).len(), expected, "labels of {name}");
+        let (_, found) = labels(name);
+        let found = found.iter().map(|(label, _)| label);
+        assert!(found.eq(metric.definition().labels), "labels of {name}");
         assert!(!name.chars().any(char::is_control), "control characters in {name:?}");
         self.stats.push(stat);
         self.ids.insert(name.to_owned(), id);
@@ -157,6 +130,7 @@ impl Host for MemoryHost {
         self.calls += 1;
         let stat = self.stat(metric);
         assert_ne!(stat.kind, Kind::Histogram, "{} has samples", stat.name);
+        assert_ne!(amount, 0, "{} moves by nothing", stat.name);
         assert!(stat.kind == Kind::Gauge || amount > 0, "{} falls by {amount}", stat.name);
         stat.value = stat.value.checked_add(amount).expect("a count within 64 bits");
         assert!(stat.value >= 0, "{} is {}", stat.name, stat.value);
@@ -167,11 +141,19 @@ impl Host for MemoryHost {
     fn record(&mut self, metric: u32, value: u64) {
         self.calls += 1;
         let stat = self.stat(metric);
-        match stat.kind {
-            Kind::Gauge => stat.value = i64::try_from(value).expect("a gauge within 63 bits"),
-            Kind::Histogram => *stat.samples.entry(value).or_default() += 1,
+        let change = match stat.kind {
+            Kind::Gauge => {
+                let value = i64::try_from(value).expect("a gauge within 63 bits");
+                value - std::mem::replace(&mut stat.value, value)
+            }
+            Kind::Histogram => {
+                *stat.samples.entry(value).or_default() += 1;
+                1
+            }
             Kind::Counter => panic!("{} is a counter", stat.name),
-        }
+        };
+        let metric = stat.metric;
+        self.totals[metric as usize] += change;
     }
 
     fn shared(&mut self, key: &[u8]) -> Option<(Vec<u8>, u32)> {
@@ -195,6 +177,14 @@ impl Host for MemoryHost {
         self.shared.insert(key.to_vec(), (value.to_vec(), version));
         true
     }
+
+    fn note(&mut self, fact: Fact, text: &str) {
+        assert!(!text.is_empty(), "{fact:?} says nothing");
+        assert!(!text.chars().any(char::is_control), "control characters in {fact:?}: {text:?}");
+        let most = fact_size_max(fact);
+        assert!(text.len() <= most, "L3: {fact:?} of {} bytes, the bound is {most}", text.len());
+        self.facts.push((fact, text.to_owned()));
+    }
 }
 
 /// The metric whose name the stat name begins with.
@@ -205,52 +195,41 @@ fn metric_of(name: &str) -> Metric {
     *metric.unwrap_or_else(|| panic!("{name} is not in the catalog"))
 }
 
-/// The labels of a stat beside `reporter`, taken out of its name as Envoy's tag rules do.
-fn labels(stat: &Stat) -> Vec<(Label, &str)> {
-    let (_, text) = stat.name.split_once('.').unwrap_or_default();
-    let mut found = Vec::new();
-    let parts = text.split(";.;").filter(|part| !part.is_empty());
-    for (index, part) in parts.enumerate() {
-        let (label, value) = part.split_once("=.=").expect("a label and its value");
-        if index == 0 {
-            assert_eq!(label, REPORTER, "first label of {}", stat.name);
-            assert!(Reporter::ALL.iter().any(|reporter| reporter.as_str() == value), "{value}");
-            continue;
-        }
+/// The reporter of a stat and its other labels, taken out of its name as Envoy's tag rules do.
+fn labels(name: &str) -> (&str, Vec<(Label, &str)>) {
+    let (_, text) = name.split_once('.').unwrap_or_default();
+    let mut parts = text.split(";.;").filter(|part| !part.is_empty()).map(|part| {
+        part.split_once("=.=").unwrap_or_else(|| panic!("{part} is no label with a value"))
+    });
+    let (label, reporter) = parts.next().expect("a first label");
+    assert_eq!(label, REPORTER, "first label of {name}");
+    assert!(Reporter::ALL.iter().any(|known| known.as_str() == reporter), "{reporter}");
+    let found = parts.map(|(label, value)| {
         let label = Label::ALL.iter().find(|known| known.name() == label);
-        found.push((*label.expect("a label of the catalog"), value));
+        (*label.expect("a label of the catalog"), value)
+    });
+    (reporter, found.collect())
+}
+
+/// The longest text of a fact, in bytes.
+///
+/// A byte of a peer's word takes three at most once it is escaped, and no word of more than 255 is
+/// shown; software is two words with a slash between. Topics are eight at most with commas between;
+/// of a topic only dots are escaped, and of those only one at the end or behind a word such as `tag`.
+fn fact_size_max(fact: Fact) -> usize {
+    const WORD: usize = 3 * VALUE_SIZE_MAX;
+    const TOPIC: usize = TOPIC_NAME_SIZE_MAX + 2 * TOPIC_NAME_SIZE_MAX.div_ceil("tag.".len());
+    match fact {
+        Fact::ClientId => WORD,
+        Fact::ClientSoftware => WORD + "/".len() + WORD,
+        Fact::Topics => TOPICS_NOTED_MAX * TOPIC + (TOPICS_NOTED_MAX - 1) * ",".len(),
+        Fact::OpaqueReason => "not_kafka".len(),
     }
-    found
-}
-
-/// Whether no API of the tables has this version, or not the one that the series is about.
-fn is_unknown_version(stat: &Stat, version: &str) -> bool {
-    let Ok(version) = version.parse::<i16>() else {
-        return false;
-    };
-    let request = labels(stat).into_iter().find(|(label, _)| *label == Label::Request);
-    let name = request.map_or("", |(_, name)| name);
-    let name = if name.starts_with("Fetch") && name != "FetchSnapshot" { "Fetch" } else { name };
-    let api = schema::apis().find(|api| api.name == name);
-    !api.is_some_and(|api| api.request.versions.contains(version))
-}
-
-/// Series that can exist at all when labels keep to their caps.
-fn series_max(caps: LabelCaps) -> usize {
-    let versions = schema::apis().map(|api| usize::from(api.request.versions.last) + 1).max();
-    let values = |label: &Label| match label {
-        Label::Topic => usize_of(caps.topic) + 2,
-        Label::Request => schema::apis().count() + 2 + usize_of(caps.request),
-        Label::ApiVersion => versions.unwrap_or(0) + usize_of(caps.api_version) + 1,
-        Label::Error => error_code::codes().count() + usize_of(caps.error) + 1,
-        Label::Compression | Label::Reason | Label::LabelName => 10,
-        Label::FilterRelease | Label::KafkaRelease => 1,
-    };
-    let of_metric =
-        |metric: &Metric| metric.definition().labels.iter().map(values).product::<usize>();
-    Metric::ALL.iter().map(of_metric).sum::<usize>() * Reporter::ALL.len()
 }
 
 fn usize_of(number: u32) -> usize {
     usize::try_from(number).expect("a target of 32 bits or more")
 }
+
+/// Topics that the access log is told of one connection.
+const TOPICS_NOTED_MAX: usize = 8;

@@ -1,5 +1,6 @@
 //! Writes record sets and keeps count of what is in them.
 
+use crate::encode::Style;
 use crate::input::Input;
 
 /// What record sets carry.
@@ -22,45 +23,85 @@ impl Count {
     }
 }
 
-/// A record set, what it holds for users, and how many bytes of it are a batch that is cut off.
-pub fn write(input: &mut Input<'_>, out: &mut Vec<u8>) -> (Count, i64) {
-    let mut count = Count::default();
-    for _ in 0..input.below(4) {
-        let start = out.len();
-        let (records, is_control) = match input.below(4) {
-            0 => (message(input, out), false),
-            _ => batch(input, out),
-        };
-        if !is_control {
-            let bytes = i64::try_from(out.len() - start).unwrap_or(i64::MAX);
-            count.add(Count { records, bytes, batches: 1 });
-        }
-    }
-    let cut = if input.chance(40) { cut_off(input, out) } else { 0 };
-    (count, cut)
+/// A record set that was written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Written {
+    /// What it holds for users.
+    pub count: Count,
+    /// Batches for users whose producer set a time.
+    pub timed_batches: i64,
+    /// The offset behind the last batch that is whole, control batches among them.
+    pub next_offset: Option<i64>,
+    /// Bytes of a batch that is cut off at the end.
+    pub cut_off_bytes: i64,
 }
 
-/// A batch of magic 2: its records, and whether it is a control batch.
-fn batch(input: &mut Input<'_>, out: &mut Vec<u8>) -> (i64, bool) {
-    let attributes = input.byte();
+struct Batch {
+    records: i64,
+    is_control: bool,
+    is_timed: bool,
+    next_offset: i64,
+}
+
+/// A record set.
+pub fn write(input: &mut Input<'_>, style: Style, out: &mut Vec<u8>) -> Written {
+    let mut written = Written::default();
+    for _ in 0..input.below(4) {
+        let start = out.len();
+        let Batch { records, is_control, is_timed, next_offset } = match input.below(4) {
+            0 => message(input, out),
+            _ => batch(input, style, out),
+        };
+        written.next_offset = Some(next_offset);
+        if !is_control {
+            let bytes = i64::try_from(out.len() - start).unwrap_or(i64::MAX);
+            written.count.add(Count { records, bytes, batches: 1 });
+            written.timed_batches += i64::from(is_timed);
+        }
+    }
+    if style == Style::Any && input.chance(40) {
+        written.cut_off_bytes = cut_off(input, out);
+    }
+    written
+}
+
+/// A batch of magic 2.
+fn batch(input: &mut Input<'_>, style: Style, out: &mut Vec<u8>) -> Batch {
+    let attributes = match style {
+        Style::Any => input.byte(),
+        Style::Calm => input.byte() & 0x07,
+    };
     let records = i32::from(input.byte()) - 1;
     let payload = input.bytes();
     let length = i32::try_from(payload.len()).unwrap_or(0) + BATCH_REST;
-    out.extend_from_slice(&i64::from(records).to_be_bytes());
+    let base_offset = match style {
+        Style::Any if input.chance(20) => i64::from_be_bytes(input.array()),
+        _ => i64::from(records),
+    };
+    let max_timestamp = input.pick(TIMESTAMPS);
+    let last_offset_delta = records.saturating_sub(1);
+    out.extend_from_slice(&base_offset.to_be_bytes());
     out.extend_from_slice(&length.to_be_bytes());
     out.extend_from_slice(&7_i32.to_be_bytes());
     out.push(2);
     out.extend_from_slice(&0x5eed_u32.to_be_bytes());
     out.extend_from_slice(&i16::from(attributes).to_be_bytes());
-    out.extend_from_slice(&records.saturating_sub(1).to_be_bytes());
-    out.extend_from_slice(&[0; 8 + 8 + 8 + 2 + 4]);
+    out.extend_from_slice(&last_offset_delta.to_be_bytes());
+    out.extend_from_slice(&[0; 8]);
+    out.extend_from_slice(&max_timestamp.to_be_bytes());
+    out.extend_from_slice(&[0; 8 + 2 + 4]);
     out.extend_from_slice(&records.to_be_bytes());
     out.extend_from_slice(payload);
-    (i64::from(records.max(0)), attributes & 0x20 != 0)
+    Batch {
+        records: i64::from(records.max(0)),
+        is_control: attributes & 0x20 != 0,
+        is_timed: attributes & 0x08 == 0 && max_timestamp > 0,
+        next_offset: base_offset.saturating_add(i64::from(last_offset_delta)).saturating_add(1),
+    }
 }
 
 /// A message of magic 0 or 1.
-fn message(input: &mut Input<'_>, out: &mut Vec<u8>) -> i64 {
+fn message(input: &mut Input<'_>, out: &mut Vec<u8>) -> Batch {
     let magic = input.byte() & 1;
     let attributes = input.byte();
     let value = input.bytes();
@@ -75,7 +116,12 @@ fn message(input: &mut Input<'_>, out: &mut Vec<u8>) -> i64 {
     out.extend_from_slice(&0_i64.to_be_bytes());
     out.extend_from_slice(&i32::try_from(body.len()).unwrap_or(0).to_be_bytes());
     out.extend_from_slice(&body);
-    1
+    Batch {
+        records: 1,
+        is_control: false,
+        is_timed: magic == 1 && attributes & 0x08 == 0,
+        next_offset: 1,
+    }
 }
 
 /// The beginning of a batch that says it is longer than what is there.
@@ -90,3 +136,5 @@ fn cut_off(input: &mut Input<'_>, out: &mut Vec<u8>) -> i64 {
 
 /// Bytes of a batch of magic 2 behind its length field, without the records.
 const BATCH_REST: i32 = 49;
+/// Times of batches: none, the first there is, about that of the scripts, later, the last.
+const TIMESTAMPS: &[i64] = &[-1, 0, 1, 1_699_999_999_000, 1_700_000_900_000, i64::MAX, i64::MIN];

@@ -1,15 +1,26 @@
 //! Turns bytes into conversations: messages that are right, nearly right, or no messages at all, in any
 //! order on a few connections; and, while all was right, what should be counted.
 
+mod expected;
+mod settings;
+mod words;
+
 use std::collections::VecDeque;
 
-use kafka_filter::config::{Config, LabelCaps, Limits, ReporterSetting};
+use kafka_filter::config::Config;
+use kafka_filter::metrics::catalog::Metric;
+use kafka_filter::metrics::groups::MetricGroup;
 use kafka_wire::schema::{self, Api};
 
-use crate::encode;
+use crate::encode::{self, Found, Style};
 use crate::host::Faults;
 use crate::input::Input;
-use crate::records::Count;
+pub use expected::{Expected, Positions};
+use settings::Settings;
+use words::{
+    API_VERSIONS, CLIENTS, CONTROLLED_SHUTDOWN, FAVOURITES, FETCH, GOOD_DAY, JOIN_GROUP,
+    MEMBER_HEARTBEATS, NO_CLIENT, PRODUCE, PUSH_TELEMETRY, SHARE_FETCH,
+};
 
 /// Connections of a script; the last one is another worker's.
 pub const SLOTS: usize = 3;
@@ -28,6 +39,8 @@ pub struct Script {
     pub reads_max: Option<usize>,
     /// What happens, in order.
     pub steps: Vec<Step>,
+    /// No more offsets than this are committed and await their answer.
+    pub offsets_max: u32,
     /// What is counted in the end; none when not all of it was right.
     pub expected: Option<Expected>,
 }
@@ -51,36 +64,27 @@ pub enum Step {
         /// Which one.
         slot: usize,
     },
-}
-
-/// Totals over all labels at the end of a script, all connections closed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Expected {
-    /// Requests and their bytes.
-    pub requests: (i64, i64),
-    /// Responses to requests that were awaited, and their bytes.
-    pub responses: (i64, i64),
-    /// Error codes other than zero in those.
-    pub errors: i64,
-    /// Those with a throttle time, and its sum.
-    pub throttled: (i64, i64),
-    /// Produce requests without acknowledgement.
-    pub unacknowledged: i64,
-    /// Requests over the bound, and those open when their connection ended.
-    pub evicted: i64,
-    /// Records sent, their bytes cut-off batches and all.
-    pub produced: Count,
-    /// Records that consumers got.
-    pub fetched: Count,
+    /// Time passes, and then workers have their tick.
+    Tick {
+        /// How much time.
+        seconds: u32,
+        /// Which workers.
+        workers: [bool; 2],
+    },
 }
 
 /// A request that was sent and not answered.
-#[derive(Clone, Copy)]
+#[derive(Clone, Debug)]
 struct Awaited {
     /// None for a key that the tables do not have.
     api: Option<&'static Api>,
     version: i16,
     id: i32,
+    client: &'static str,
+    /// It names a group.
+    has_group: bool,
+    /// The generation or member epoch that it tells, at least 0.
+    generation: i64,
     is_follower: bool,
     is_evicted: bool,
 }
@@ -88,11 +92,18 @@ struct Awaited {
 #[derive(Default)]
 struct Slot {
     awaited: VecDeque<Awaited>,
+    /// A request has passed: what follows is believed to be Kafka.
+    is_detected: bool,
+    has_told_software: bool,
+    positions: Positions,
 }
 
 struct Builder<'a> {
     input: Input<'a>,
-    config: Config,
+    settings: Settings,
+    /// Nothing can be admitted beside what is the first of its kind.
+    loses_all_races: bool,
+    style: Style,
     slots: [Slot; SLOTS],
     slot: usize,
     steps: Vec<Step>,
@@ -102,6 +113,8 @@ struct Builder<'a> {
     /// Bytes of the next message to change.
     faults: usize,
     size: usize,
+    /// The time that ticks took.
+    seconds: u32,
 }
 
 impl Script {
@@ -109,7 +122,7 @@ impl Script {
     #[must_use]
     pub fn new(data: &[u8]) -> Self {
         let mut input = Input::new(data);
-        let config = config(&mut input);
+        let settings = Settings::new(&mut input);
         let mode = input.byte();
         let faults = Faults {
             lost_races: [0, 0, 0, 1, 2][usize::from(mode) % 5],
@@ -117,59 +130,47 @@ impl Script {
         };
         let reads_max = (mode >> 4 == 14).then_some(usize::from(mode & 3));
         let counts_wait = mode & 8 != 0;
+        let config = Config { access_log: mode >> 4 != 13, ..settings.config.clone() };
+        let is_right = settings.walks_all() && faults.refused_metrics == 0 && reads_max.is_none();
         let mut builder = Builder {
             input,
-            config: config.clone(),
+            loses_all_races: faults.lost_races == 1,
+            settings,
+            style: Style::Any,
             slots: Default::default(),
             slot: 0,
             steps: Vec::new(),
-            is_right: config.limits.walk_size_bytes == WALK_ALL,
+            is_right,
             expected: Expected::default(),
             next_id: 1,
             faults: 0,
             size: 0,
+            seconds: 0,
         };
         while !builder.input.is_empty() && builder.size < SIZE_MAX {
             builder.step();
         }
-        for slot in 0..SLOTS {
-            builder.close(slot);
+        let expected = builder.finish();
+        // The shortest partition of a commit has a number, an offset, and lengths.
+        let offsets_max = u32::try_from(builder.size / 14).unwrap_or(u32::MAX);
+        Self {
+            config,
+            faults,
+            counts_wait,
+            reads_max,
+            steps: builder.steps,
+            offsets_max: offsets_max.min(OFFSETS_MAX),
+            expected,
         }
-        let is_right = builder.is_right && faults.refused_metrics == 0 && reads_max.is_none();
-        let expected = is_right.then_some(builder.expected);
-        Self { config, faults, counts_wait, reads_max, steps: builder.steps, expected }
-    }
-}
-
-/// Small bounds, so that they are reached.
-fn config(input: &mut Input<'_>) -> Config {
-    let caps = input.byte();
-    let limits = input.byte();
-    let cap = |shift: u8| u32::from(caps >> shift & 3);
-    Config {
-        reporter: ReporterSetting::Auto,
-        labels: LabelCaps {
-            topic: cap(0),
-            request: cap(2),
-            api_version: cap(4),
-            error: cap(6),
-            ..Config::default().labels
-        },
-        limits: Limits {
-            in_flight_max: [1, 2, 5, 64][usize::from(limits & 3)],
-            walk_size_bytes: [WALK_ALL, WALK_ALL, 30, 300][usize::from(limits >> 2 & 3)],
-            topic_ids_max: 1 + u32::from(limits >> 4),
-            ..Config::default().limits
-        },
-        ..Config::default()
     }
 }
 
 impl Builder<'_> {
     fn step(&mut self) {
         match self.input.byte() {
-            0..=89 => self.request(),
-            90..=179 => self.response(),
+            0..=69 => self.request(),
+            70..=139 => self.response(),
+            140..=179 => self.exchange(),
             180..=194 => {
                 let is_downstream = self.input.byte() & 1 == 0;
                 let bytes = self.input.bytes().to_vec();
@@ -177,74 +178,118 @@ impl Builder<'_> {
                 self.pass(is_downstream, bytes);
             }
             195..=204 => self.close(self.slot),
-            205..=219 => self.slot = self.input.below(SLOTS),
-            220..=234 => self.unknown_request(),
-            235..=244 => self.token(),
+            205..=216 => self.slot = self.input.below(SLOTS),
+            217..=229 => self.tick(),
+            230..=239 => self.unknown_request(),
+            240..=246 => self.token(),
             _ => self.faults = 1 + self.input.below(3),
+        }
+    }
+
+    /// A request and its answer as on a good day, after the answers that are due.
+    fn exchange(&mut self) {
+        self.style = Style::Calm;
+        self.request();
+        while !self.slots[self.slot].awaited.is_empty() {
+            self.response();
+        }
+        self.style = Style::Any;
+    }
+
+    fn tick(&mut self) {
+        let choice = self.input.byte();
+        let seconds = [1, 1, 1, 2, 9, 61, 301, 100_000][usize::from(choice % 8)];
+        let workers = [[true, true], [true, true], [true, false], [false, true]];
+        let workers = workers[usize::from(choice >> 3) % workers.len()];
+        self.seconds = self.seconds.saturating_add(seconds);
+        self.steps.push(Step::Tick { seconds, workers });
+    }
+
+    /// An API of the tables, twice as often one of those of which more is counted.
+    fn api(&mut self) -> Option<&'static Api> {
+        let choice = usize::from(self.input.byte());
+        if self.style == Style::Calm {
+            return schema::api(GOOD_DAY[choice % GOOD_DAY.len()]);
+        }
+        match FAVOURITES.get(choice % (2 * FAVOURITES.len())) {
+            Some(&key) => schema::api(key),
+            None => schema::apis().nth(choice % schema::apis().count()),
         }
     }
 
     /// A request of an API and version that the tables have.
     fn request(&mut self) {
-        let choice = usize::from(self.input.byte());
-        let key = FAVOURITES.get(choice % (2 * FAVOURITES.len())).copied();
-        let api = key.and_then(schema::api);
-        let api = api.unwrap_or_else(|| {
-            let count = schema::apis().count();
-            schema::apis().nth(choice % count).unwrap_or(schema::apis().next().expect("an API"))
-        });
+        let Some(api) = self.api().filter(|api| !api.request.versions.is_empty()) else { return };
         let versions = api.request.versions;
-        if versions.is_empty() {
-            return;
-        }
         let span = usize::from(versions.last - versions.first) + 1;
         let version =
             i16::from(versions.first) + i16::try_from(self.input.below(span)).unwrap_or(0);
         let id = if self.input.chance(30) { self.input.int32() } else { self.next_id };
         self.next_id = self.next_id.wrapping_add(1);
         let mut message = request_head(api.key, version, id);
-        if !(api.key == 7 && version == 0) {
-            client_id(&mut message, &mut self.input);
+        let mut client = NO_CLIENT;
+        if !(api.key == CONTROLLED_SHUTDOWN && version == 0) {
+            let is_detected = std::mem::replace(&mut self.slots[self.slot].is_detected, true);
+            client = words::client_id(&mut message, self.style, is_detected, &mut self.input);
         }
         if api.request.is_flexible(version) {
             encode::unknown_tags(&mut message, &mut self.input);
         }
-        let body = encode::body(&api.request, version, &mut self.input);
+        let body = encode::body(&api.request, version, self.style, &mut self.input);
         message.extend_from_slice(&body.bytes);
         if self.input.chance(20) {
             // Clients may send more than their schema says; brokers do not mind.
             message.extend_from_slice(&[0, 0, 0]);
         }
+        let found = body.found;
         let size = self.message(true, message);
-        self.expected.requests.0 += 1;
-        self.expected.requests.1 += size;
-        if api.key == PRODUCE {
-            let mut sent = body.records;
-            sent.bytes += body.other_record_bytes;
-            self.expected.produced.add(sent);
-            // Control batches are a broker's; what counts of one from a client is not defined.
-            self.is_right &= !body.has_control;
-            if body.acks == Some(0) {
-                self.expected.unacknowledged += 1;
-                return;
-            }
+        self.expected.add(Metric::Requests, 1);
+        self.expected.add(Metric::RequestBytes, size);
+        self.count_request(api, version, client, &found);
+        if api.key == PRODUCE && found.acks == Some(0) {
+            self.expected.add(Metric::UnacknowledgedRequests, 1);
+            return;
         }
-        let is_follower = api.key == FETCH && body.replica_id.is_some_and(|replica| replica >= 0);
         self.await_response(Awaited {
             api: Some(api),
             version,
             id,
-            is_follower,
+            client,
+            has_group: found.groups > 0,
+            generation: found.generation.unwrap_or(0).max(0),
+            is_follower: is_follower(api, &found),
             is_evicted: false,
         });
+    }
+
+    /// What is counted of a request beside its size.
+    fn count_request(&mut self, api: &Api, version: i16, client: &'static str, found: &Found) {
+        let slot = &mut self.slots[self.slot];
+        let expected = &mut self.expected;
+        expected.add(Metric::GroupRequests, found.groups);
+        expected.add(Metric::DeprecatedRequests, i64::from(api.refused.contains(version)));
+        expected.add(Metric::ClientTelemetryPushes, i64::from(api.key == PUSH_TELEMETRY));
+        let tells_software = found.tells_software && !slot.has_told_software;
+        slot.has_told_software |= tells_software;
+        expected.add(Metric::ClientSoftwareConnections, i64::from(tells_software));
+        if api.key == FETCH {
+            slot.positions.asked(&found.places, is_follower(api, found));
+        }
+        if api.key == PRODUCE {
+            let mut sent = found.records;
+            sent.bytes += found.other_record_bytes;
+            expected.produced(client, sent);
+            // Control batches are a broker's; what counts of one from a client is not defined.
+            self.is_right &= !found.has_control;
+        }
     }
 
     fn await_response(&mut self, awaited: Awaited) {
         let slot = &mut self.slots[self.slot];
         let tracked = slot.awaited.iter().filter(|other| !other.is_evicted).count();
-        let max = usize::try_from(self.config.limits.in_flight_max).unwrap_or(usize::MAX);
+        let max = usize::try_from(self.settings.config.limits.in_flight_max).unwrap_or(usize::MAX);
         let is_evicted = tracked >= max;
-        self.expected.evicted += i64::from(is_evicted);
+        self.expected.add(Metric::InFlightEvicted, i64::from(is_evicted));
         slot.awaited.push_back(Awaited { is_evicted, ..awaited });
     }
 
@@ -259,38 +304,69 @@ impl Builder<'_> {
             self.message(false, message);
             return;
         };
-        let mut errors = 0;
-        let mut throttle_ms = 0;
-        let mut fetched = Count::default();
-        if api.key == API_VERSIONS && self.input.chance(60) {
+        let mut found = Found::default();
+        if api.key == API_VERSIONS && self.style == Style::Any && self.input.chance(60) {
             // A version that the broker does not know (KIP-511).
             message.extend_from_slice(&[0, 35, 0, 0, 0, 0]);
-            errors = 1;
+            found.errors = 1;
         } else if api.response.versions.contains(awaited.version) {
             if api.key != API_VERSIONS && api.response.is_flexible(awaited.version) {
                 encode::unknown_tags(&mut message, &mut self.input);
             }
-            let mut body = encode::body(&api.response, awaited.version, &mut self.input);
+            let mut body =
+                encode::body(&api.response, awaited.version, self.style, &mut self.input);
             if api.key == API_VERSIONS && body.bytes.starts_with(&[0, 35]) {
                 // Would mean another layout.
                 body.bytes[1] = 36;
             }
             message.extend_from_slice(&body.bytes);
-            errors = body.errors;
-            throttle_ms = body.throttle_ms.max(0);
-            if api.key == FETCH && !awaited.is_follower {
-                fetched = body.records;
-            }
+            found = body.found;
         }
         let size = self.message(false, message);
         if !awaited.is_evicted {
-            self.expected.responses.0 += 1;
-            self.expected.responses.1 += size;
-            self.expected.errors += errors;
-            self.expected.throttled.0 += i64::from(throttle_ms > 0);
-            self.expected.throttled.1 += throttle_ms;
-            self.expected.fetched.add(fetched);
+            self.expected.add(Metric::ResponseBytes, size);
+            self.count_response(api, &awaited, &found);
         }
+    }
+
+    /// What is counted of a response to a request that was awaited.
+    fn count_response(&mut self, api: &Api, awaited: &Awaited, found: &Found) {
+        let expected = &mut self.expected;
+        let throttle_ms = found.throttle_ms.max(0);
+        let group_errors = if awaited.has_group { found.errors } else { found.entry_errors };
+        for (metric, amount) in [
+            (Metric::Responses, 1),
+            (Metric::RequestDuration, 1),
+            (Metric::ResponseErrors, found.errors),
+            (Metric::ThrottledResponses, i64::from(throttle_ms > 0)),
+            (Metric::ThrottleTime, throttle_ms),
+            (Metric::GroupErrors, group_errors),
+        ] {
+            expected.add(metric, amount);
+        }
+        let is_consumer = !awaited.is_follower;
+        if matches!(api.key, FETCH | SHARE_FETCH) && is_consumer {
+            expected.fetched(awaited.client, found.records);
+            expected.add(Metric::TopicEndToEndLatency, found.timed_batches);
+        }
+        if matches!(api.key, PRODUCE | FETCH | SHARE_FETCH) && is_consumer {
+            expected.add(Metric::TopicRequestDuration, found.topics);
+        }
+        if api.key == FETCH && is_consumer {
+            self.slots[self.slot].positions.answered(&found.places);
+        }
+        if !awaited.has_group || found.failed == Some(true) {
+            return;
+        }
+        let is_moved_on = match api.key {
+            JOIN_GROUP => found.is_leader,
+            key if MEMBER_HEARTBEATS.contains(&key) => {
+                found.generation.is_some_and(|generation| generation > awaited.generation)
+            }
+            _ => false,
+        };
+        expected.add(Metric::GroupRebalances, i64::from(is_moved_on));
+        expected.add(Metric::GroupJoinDuration, i64::from(api.key == JOIN_GROUP));
     }
 
     /// A request of any key and version.
@@ -315,6 +391,9 @@ impl Builder<'_> {
                 api,
                 version,
                 id,
+                client: NO_CLIENT,
+                has_group: false,
+                generation: 0,
                 is_follower: false,
                 is_evicted: false,
             });
@@ -352,8 +431,39 @@ impl Builder<'_> {
 
     fn close(&mut self, slot: usize) {
         self.steps.push(Step::Close { slot });
-        let left = self.slots[slot].awaited.drain(..).filter(|awaited| !awaited.is_evicted);
-        self.expected.evicted += i64::try_from(left.count()).unwrap_or(i64::MAX);
+        self.end(slot);
+    }
+
+    /// A connection ends, with what it still awaits.
+    fn end(&mut self, slot: usize) {
+        let Slot { awaited, .. } = std::mem::take(&mut self.slots[slot]);
+        let left = awaited.iter().filter(|awaited| !awaited.is_evicted).count();
+        self.expected.add(Metric::InFlightEvicted, i64::try_from(left).unwrap_or(i64::MAX));
+    }
+
+    /// What is counted when the connections that are open end; `None` when not all of it was right.
+    fn finish(&mut self) -> Option<Expected> {
+        let Settings { config, clients_are_plain, .. } = &self.settings;
+        let has_lag = config.metrics.contains(MetricGroup::Lag);
+        let partitions_max = usize::try_from(config.limits.lag_partitions_max).unwrap_or(0);
+        let is_kept = |slot: &Slot| slot.positions.len() <= partitions_max;
+        let is_young = self.seconds.saturating_add(RUNS_SECONDS) < config.limits.lag_stale_seconds;
+        self.expected.fetch_lag = (is_young && self.slots.iter().all(is_kept))
+            .then(|| self.slots.iter().map(|slot| slot.positions.lag()).sum())
+            .map(|lag: i64| if has_lag { lag } else { 0 });
+        let labels = config.labels.client_id.min(config.limits.combinations_max);
+        let names = usize::try_from(labels).unwrap_or(0);
+        // Each with each topic, by two reporters.
+        let room = CLIENTS.len() * (encode::TOPICS.len() + 2) * 2;
+        let is_on = config.metrics.contains(MetricGroup::Clients);
+        if !clients_are_plain || names < room || !is_on || self.loses_all_races {
+            self.expected.clients = None;
+        }
+        self.expected.restrict(config);
+        for slot in 0..SLOTS {
+            self.end(slot);
+        }
+        self.is_right.then(|| self.expected.clone())
     }
 }
 
@@ -361,25 +471,13 @@ fn request_head(key: i16, version: i16, id: i32) -> Vec<u8> {
     [&key.to_be_bytes()[..], &version.to_be_bytes(), &id.to_be_bytes()].concat()
 }
 
-/// A client id as clients send: text, none, or more than is looked at.
-fn client_id(message: &mut Vec<u8>, input: &mut Input<'_>) {
-    match input.byte() {
-        0..=100 => message.extend_from_slice(&[0, 3, b'a', b'p', b'p']),
-        101..=200 => message.extend_from_slice(&[0xff, 0xff]),
-        201..=240 => message.extend_from_slice(&[0, 0]),
-        _ => {
-            message.extend_from_slice(&[1, 44]);
-            message.extend_from_slice(&[b'z'; 300]);
-        }
-    }
+fn is_follower(api: &Api, found: &Found) -> bool {
+    api.key == FETCH && found.replica_id.is_some_and(|replica| replica >= 0)
 }
 
-const PRODUCE: i16 = 0;
-const FETCH: i16 = 1;
-/// Its response never has tagged fields in the header (KIP-511).
-const API_VERSIONS: i16 = 18;
-/// APIs of which more is counted than their header, or that change how bytes are read.
-const FAVOURITES: &[i16] = &[PRODUCE, FETCH, 3, 18, 17, 19, 75, 2];
-const WALK_ALL: u32 = 8 * 1024 * 1024;
+/// Offsets that one connection keeps until their commit is answered.
+const OFFSETS_MAX: u32 = 4096;
 /// Longer scripts find nothing more and take longer.
 const SIZE_MAX: usize = 64 * 1024;
+/// More than what passes between ticks takes.
+const RUNS_SECONDS: u32 = 5;

@@ -8,7 +8,7 @@ use kafka_wire::{
     Batch, Flow, FrameDecoder, FrameSize, Handler, Head, Outcome, Plan, Stop, Value, Visitor,
 };
 
-use crate::encode;
+use crate::encode::{self, Style};
 use crate::frame::deliver;
 use crate::heap;
 use crate::input::Input;
@@ -30,13 +30,13 @@ pub fn run(data: &[u8]) {
     }
     match (choice >> 2) % 4 {
         0 => {
-            let body = encode::body(message, version, &mut input);
+            let body = encode::body(message, version, Style::Any, &mut input);
             bytes.extend_from_slice(&body.bytes);
             bytes.extend_from_slice(input.bytes());
             walk.check_encoded(&bytes, &body.events);
         }
         1 => {
-            bytes.extend_from_slice(&encode::body(message, version, &mut input).bytes);
+            bytes.extend_from_slice(&encode::body(message, version, Style::Any, &mut input).bytes);
             for _ in 0..=input.below(4) {
                 let place = usize::from(input.int16().unsigned_abs()) % bytes.len().max(1);
                 if let Some(byte) = bytes.get_mut(place) {
@@ -45,14 +45,14 @@ pub fn run(data: &[u8]) {
             }
         }
         2 => {
-            bytes.extend_from_slice(&encode::body(message, version, &mut input).bytes);
+            bytes.extend_from_slice(&encode::body(message, version, Style::Any, &mut input).bytes);
             let cut = usize::from(input.int16().unsigned_abs()) % (bytes.len() + 1);
             bytes.truncate(cut);
         }
         _ => bytes.extend_from_slice(input.take(usize::MAX)),
     }
     walk.walk_max = [u32::MAX, 0, 7, 100][input.below(4)];
-    walk.unwanted_roles = u32::from(input.byte()) << input.below(3);
+    walk.unwanted_roles = u32::from_be_bytes(input.array());
     let whole = walk.traced(&bytes, &[bytes.len()]);
     assert_eq!(whole, walk.traced(&bytes, &[1]), "L2: whole and byte by byte");
     let splits = [input.below(256), input.below(256), input.below(256)];
