@@ -22,7 +22,7 @@ from confluent_kafka import Consumer, KafkaException
 from demo.traffic import Traffic
 
 import raw
-from lab import Envoy, Kafka, Listener, Prometheus, free_port, paths
+from lab import Envoy, Kafka, Listener, Prometheus, free_port, paths, wait_until
 from monitoring import dashboards
 from monitoring.dashboards import Ask
 
@@ -59,7 +59,7 @@ class Actors:
 
     def _catching_up(self) -> None:
         """Begins late, at the beginning of the topic, and is faster than those who write."""
-        self._stop.wait(15)
+        self._stop.wait(10)
         consumer = Consumer({"bootstrap.servers": f"127.0.0.1:{self._port}", "group.id": "replay",
                              "client.id": "replay", "auto.offset.reset": "earliest", "enable.auto.commit": False})
         try:
@@ -105,11 +105,16 @@ def test_every_query_finds_data(answers: Callable[[str], list[dict[str, str]]]) 
 
 
 def test_variables_offer_what_there_is(answers: Callable[[str], list[dict[str, str]]]) -> None:
-    offered: dict[tuple[str, str], set[str]] = {}
-    for ask in dashboards.variable_queries():
-        (label,) = re.findall(r"^count by \((\w+)\)", ask.expr)
-        offered[ask.file, ask.place.removeprefix("variable ")] = {
-            labels[label] for labels in answers(dashboards.substituted(ask.expr, _values(ask)))}
+    def offers() -> dict[tuple[str, str], set[str]]:
+        found = {}
+        for ask in dashboards.variable_queries():
+            (label,) = re.findall(r"^count by \((\w+)\)", ask.expr)
+            found[ask.file, ask.place.removeprefix("variable ")] = {
+                labels[label] for labels in answers(dashboards.substituted(ask.expr, _values(ask)))}
+        return found
+
+    wait_until("the last client to come", lambda: "replay" in offers()["groups.json", "group"], PATIENCE_SECONDS)
+    offered = offers()
     assert offered["overview.json", "reporter"] == {"proxy"}
     assert offered["filter-health.json", "tcp_proxy"] == {"kafka"} == offered["overview.json", "upstream"]
     assert {"orders", "clicks", "sensors", "invoices", "exports"} <= offered["topics.json", "topic"]
