@@ -86,6 +86,41 @@ fn what_groups_do() {
     check_family("what groups do");
 }
 
+#[test]
+fn what_groups_are_called() {
+    check_family("what groups are called");
+}
+
+#[test]
+fn which_clients_there_are() {
+    check_family("which clients there are");
+}
+
+#[test]
+fn which_software_clients_are() {
+    check_family("which software clients are");
+}
+
+#[test]
+fn which_versions_are_deprecated() {
+    check_family("which versions are deprecated");
+}
+
+#[test]
+fn what_is_fetched_by_shares() {
+    check_family("what is fetched by shares");
+}
+
+#[test]
+fn how_old_records_are() {
+    check_family("how old records are");
+}
+
+#[test]
+fn how_far_behind_connections_are() {
+    check_family("how far behind connections are");
+}
+
 fn check_family(name: &str) {
     let mut families = cases::families();
     let family = families.iter().position(|(other, _)| *other == name).expect("such a family");

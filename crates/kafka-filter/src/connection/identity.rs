@@ -28,7 +28,7 @@ impl Identity {
     /// A request with this client id passes.
     pub(super) fn saw_client_id<H: Host>(&mut self, meter: &mut Meter<'_, H>, id: Option<&[u8]>) {
         let id = id.unwrap_or_default();
-        if *id == *self.client_id && (self.client != Some(Party::OTHER) || !id.is_empty()) {
+        if *id == *self.client_id {
             return;
         }
         if self.client_id.is_empty() {
@@ -36,12 +36,6 @@ impl Identity {
         }
         self.client_id = id.into();
         self.client = None;
-    }
-
-    /// A request passes whose client id is too long to be shown.
-    pub(super) fn saw_long_client_id(&mut self) {
-        self.client_id = Box::default();
-        self.client = Some(Party::OTHER);
     }
 
     /// The client as a label value.

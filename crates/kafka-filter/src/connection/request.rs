@@ -358,7 +358,7 @@ impl<H: Host> Handler for RequestHandler<'_, H> {
     }
 
     fn long_client_id(&mut self) -> bool {
-        self.shared.identity.saw_long_client_id();
+        self.shared.identity.saw_client_id(&mut self.meter, Some(TOO_LONG));
         true
     }
 

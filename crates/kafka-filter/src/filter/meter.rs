@@ -87,6 +87,10 @@ impl<H: Host> Meter<'_, H> {
             }
             write_value(text, Value::Peer(part));
         }
+        // A quote would end a field of a text log.
+        if text.contains(['"', '\\']) {
+            *text = text.replace('\\', "%5C").replace('"', "%22");
+        }
         self.host.note(fact, text);
     }
 

@@ -231,6 +231,19 @@ impl Case {
         Self { config: format!("{{{TOPICS_ONLY}{comma}{rest}").leak(), ..self }
     }
 
+    /// The same with all metrics on. What is expected of it is not known.
+    #[must_use]
+    pub fn with_all_metrics(self) -> Self {
+        let config = match self.config.split_once("\"metrics\": {") {
+            Some((before, rest)) => {
+                let (_, after) = rest.split_once('}').expect("the end of an object");
+                &*format!("{before}\"metrics\": {{}}{after}").leak()
+            }
+            None => self.config,
+        };
+        Self { config, expected: String::new(), ..self }
+    }
+
     /// Bytes of the whole conversation, both ways.
     pub fn size(&self) -> usize {
         self.steps.iter().map(Step::size).sum()

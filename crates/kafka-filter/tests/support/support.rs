@@ -13,6 +13,7 @@
 )]
 #![allow(unreachable_pub, missing_docs, reason = "shared between the tests of this folder only")]
 
+pub mod fetching;
 pub mod groups;
 pub mod host;
 pub mod lines;

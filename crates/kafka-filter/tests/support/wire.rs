@@ -30,6 +30,18 @@ pub fn request_of(
     Wire { flexible, ..header }.end()
 }
 
+/// A request of `client-1` as another client sends it.
+pub fn sent_by(client_id: Option<&[u8]>, frame: &[u8]) -> Vec<u8> {
+    // Behind the size, the API key, the version and the correlation id.
+    let (head, rest) = frame[4..].split_at(8);
+    let rest = rest.strip_prefix(b"\x00\x08client-1").expect("the client id of all requests");
+    let id = match client_id {
+        Some(id) => [&i16::try_from(id.len()).unwrap().to_be_bytes(), id].concat(),
+        None => vec![0xff, 0xff],
+    };
+    framed(&[head, &id, rest].concat())
+}
+
 /// A response with its header: version 1 when `flexible`, else 0.
 pub fn response(correlation_id: i32, flexible: bool) -> Wire {
     Wire { flexible, ..Wire::default().i32(correlation_id) }.end()
@@ -170,12 +182,21 @@ pub const GZIP: i16 = 1;
 pub const SNAPPY: i16 = 2;
 pub const LZ4: i16 = 3;
 pub const ZSTD: i16 = 4;
+pub const LOG_APPEND_TIME: i16 = 0x08;
 pub const CONTROL: i16 = 0x20;
 pub const TRANSACTIONAL: i16 = 0x10;
 
 impl Batch {
     pub fn attributes(self, attributes: i16) -> Self {
         Self { attributes, ..self }
+    }
+
+    pub fn base_offset(self, base_offset: i64) -> Self {
+        Self { base_offset, ..self }
+    }
+
+    pub fn max_timestamp(self, max_timestamp: i64) -> Self {
+        Self { max_timestamp, ..self }
     }
 
     pub fn payload(self, payload: usize) -> Self {
