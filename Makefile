@@ -111,6 +111,7 @@ setup-demo setup-rust setup-schemas: setup-%:
 .PHONY: generate
 generate: kafka-tables ## write all generated files anew
 	UPDATE_GENERATED=1 $(CARGO) test --locked -p kafka-filter --test generated
+	$(PYTHON) envoy/dashboards/source/generate.py
 
 .PHONY: kafka-tables
 kafka-tables: setup-schemas ## write the protocol tables anew from the pinned Kafka releases
