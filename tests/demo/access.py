@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,8 @@ class AccessLog:
         self._offset = 0
         self._software: dict[str, str] = {}
         self._ended: dict[tuple[str, str, str], Line] = {}
+        # Connections that have ended, by why they were not decoded; empty when they were.
+        self.reasons: Counter[str] = Counter()
 
     def read(self) -> None:
         if not self._path.exists():
@@ -50,6 +53,8 @@ class AccessLog:
         line = parse(written)
         if line.client_id and line.software:
             self._software[line.client_id] = line.software
+        if line.has_ended:
+            self.reasons[line.opaque_reason] += 1
         if line.has_ended and (line.client_id or line.opaque_reason):
             key = (line.client_id, line.software, line.opaque_reason)
             self._ended.pop(key, None)  # the newest stands last

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 from lab import Envoy, Kafka, unexpected_log_lines
 
-from comparison import Lag, Verdict, behind, groups, records, sums
+from access import AccessLog
+from comparison import Lag, Verdict, behind, ended, groups, records, sums
 from readings import PREFIX
 from traffic import GROUPS, TOPICS
 
@@ -27,11 +29,20 @@ def balance(envoy: Envoy, kafka: Kafka) -> tuple[bool, list[str]]:
     records(verdict, stats, {topic: sum(high - low for low, high in found) for topic, found in ends.items()})
     sums(verdict, stats)
     groups(verdict, *_settled(envoy, behind(_committed(kafka.bootstrap), ends)))
+    # By now Envoy has written what it had of the last connections.
+    log = AccessLog(access_log(envoy))
+    log.read()
+    ended(verdict, stats, log.reasons)
     left = {gauge: stats.total(PREFIX + gauge) for gauge in ("connections_active", "requests_in_flight")}
     warnings = unexpected_log_lines(envoy.log_lines())
     lines = [*verdict.lines, "", " · ".join(f"{gauge} {value:.0f}" for gauge, value in left.items()),
              *(f"Envoy's log: {line}" for line in warnings)]
     return verdict.agrees and not any(left.values()) and not warnings, lines
+
+
+def access_log(envoy: Envoy) -> Path:
+    """The example's access log goes to stdout, which the lab keeps in a file."""
+    return envoy.folder / f"{envoy.name}.out"
 
 
 def _settled(envoy: Envoy, told: Lag) -> tuple[Lag, Lag]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from lab import Stats
@@ -62,6 +63,17 @@ def groups(verdict: Verdict, counted: Lag, told: Lag) -> None:
             for group, topic in sorted({*counted, *told})]
     head = ["RECORDS BEHIND", "topic", "by the filter", "by offsets at the broker", ""]
     verdict.lines += ["", *table(head, rows, left={0, 1, 4})]
+
+
+def ended(verdict: Verdict, stats: Stats, logged: Counter[str]) -> None:
+    """Each connection that ended has its line in the access log, with the reason for which it was given up."""
+    opaque = stats.by(PREFIX + "connections_opaque_total", "reason")
+    given_up = {reason: int(count) for (reason,), count in opaque.items()}
+    closed = int(stats.total(PREFIX + "connections_closed_total"))
+    pairs = [("all", closed, logged.total())]
+    pairs += [(reason, given_up.get(reason, 0), logged[reason]) for reason in sorted({*given_up, *logged} - {""})]
+    rows = [[name, f"{count:,}", f"{lines:,}", verdict.compare(count == lines)] for name, count, lines in pairs]
+    verdict.lines += ["", *table(["CONNECTIONS ENDED", "by the filter", "in the access log", ""], rows, left={0, 3})]
 
 
 def behind(committed: dict[str, dict[tuple[str, int], int]], ends: dict[str, list[tuple[int, int]]]) -> Lag:

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from lab import Envoy, Failed, Kafka, Listener, Missing, end_on_signals, free_port, paths, run_folder  # noqa: E402
 
 from access import AccessLog  # noqa: E402
-from closing import balance  # noqa: E402
+from closing import access_log, balance  # noqa: E402
 from readings import Readings  # noqa: E402
 from screen import Screen  # noqa: E402
 from traffic import Traffic  # noqa: E402
@@ -85,8 +85,7 @@ def _envoy(folder: Path, port: int, broker_port: int) -> Envoy:
 
 def _watch(envoy: Envoy, port: int, traffic: Traffic, duration: float) -> None:
     """Reads and shows until the time is over; a final block shows the state at the end."""
-    # The example's access log goes to stdout, which the lab keeps in a file.
-    readings, log = Readings(window=10.0), AccessLog(envoy.folder / f"{envoy.name}.out")
+    readings, log = Readings(window=10.0), AccessLog(access_log(envoy))
     begin = time.monotonic()
     shown = begin
     with Screen() as screen:

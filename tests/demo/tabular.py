@@ -21,7 +21,12 @@ def cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[:max(width - 1, 0)] + "…"
 
 
-def count(value: float) -> str:
+def whole(value: float) -> str:
+    return f"{value:,.0f}" if value else "-"
+
+
+def rate(value: float) -> str:
+    """With a digit more where it is small."""
     if 0.0 < value < 9.95:
         return f"{value:.1f}"
     return f"{value:,.0f}" if value else "-"

@@ -12,11 +12,11 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
 
 from access import AccessLog, parse  # noqa: E402
-from comparison import Verdict, behind, groups as compare_groups, records, sums  # noqa: E402
+from comparison import Verdict, behind, ended as compare_ended, groups as compare_groups, records, sums  # noqa: E402
 from lab import Stats  # noqa: E402
 from readings import Readings, quantile  # noqa: E402
 from screen import joined, pages  # noqa: E402
-from tabular import count, cut, duration, size, table  # noqa: E402
+from tabular import cut, duration, rate, size, table, whole  # noqa: E402
 from views import View, clients, ended, errors, groups, old_versions, requests, topics, views  # noqa: E402
 
 EARLIER = """
@@ -124,7 +124,7 @@ class Tables(unittest.TestCase):
 
     def test_groups_the_furthest_behind_first(self) -> None:
         _, first, second = groups(readings(), 10)
-        self.assertEqual(first.split(), ["billing", "320", "3.0", "-", "clicks", "300", "orders", "20"])
+        self.assertEqual(first.split(), ["billing", "320", "3", "-", "clicks", "300", "orders", "20"])
         self.assertEqual(second.split(), ["idle", "-", "-", "-"])
 
     def test_old_versions_name_the_client(self) -> None:
@@ -133,7 +133,7 @@ class Tables(unittest.TestCase):
 
     def test_requests_fold_their_versions(self) -> None:
         _, row = requests(readings(), 10)
-        self.assertEqual(row.split(), ["Produce", "6.0", "34", "-", "3.0", "v9:", "30", "v13:", "4"])
+        self.assertEqual(row.split(), ["Produce", "6.0", "34", "-", "3", "v9:", "30", "v13:", "4"])
 
     def test_errors_name_their_topic_or_group(self) -> None:
         _, of_topic, of_group = errors(readings(), 10)
@@ -243,6 +243,16 @@ class Comparison(unittest.TestCase):
         sums(made, Stats.parse(self.COUNTED.replace('"b"} 5', '"b"} 4')))
         self.assertFalse(made.agrees)
 
+    def test_ended_connections_are_in_the_access_log(self) -> None:
+        stats = Stats.parse('kafka_filter_connections_closed_total 3\n'
+                            'kafka_filter_connections_opaque_total{reason="tls"} 1\n')
+        for lines, agrees in ((["tls", None, None], True), (["tls", None], False), (["not_kafka", None, None], False)):
+            log, made = AccessLog(Path("nowhere")), Verdict()
+            for reason in lines:
+                log.take(log_line(None, opaque=reason))
+            compare_ended(made, stats, log.reasons)
+            self.assertEqual(made.agrees, agrees, made.lines)
+
     def test_lag_is_what_offsets_tell(self) -> None:
         ends = {"orders": [(0, 10), (0, 20)], "clicks": [(5, 5)]}
         told = behind({"billing": {("orders", 0): 4, ("orders", 1): 20, ("clicks", 0): 6}}, ends)
@@ -258,7 +268,8 @@ class Comparison(unittest.TestCase):
 
 class Text(unittest.TestCase):
     def test_numbers(self) -> None:
-        self.assertEqual([count(value) for value in (0.0, 0.5, 9.96, 1234.0)], ["-", "0.5", "10", "1,234"])
+        self.assertEqual([rate(value) for value in (0.0, 0.5, 9.96, 1234.0)], ["-", "0.5", "10", "1,234"])
+        self.assertEqual([whole(value) for value in (0.0, 3.0, 1234.0)], ["-", "3", "1,234"])
         self.assertEqual([size(value) for value in (0.0, 999.0, 1500.0, 2.5e9)], ["-", "999 B", "1.5 kB", "2.5 GB"])
         self.assertEqual([duration(value) for value in (None, 1500.0, 150_000.0, 12_000_000.0)],
                          ["-", "1.5 ms", "150 ms", "12 s"])

@@ -5,12 +5,12 @@ Each view has a height that it never exceeds, so that the layout stands still wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from access import AccessLog
 from readings import Readings
-from tabular import Row, count, cut, duration, size, table
+from tabular import Row, cut, duration, rate, size, table, whole
 
 WIDTH = 100
 
@@ -46,10 +46,10 @@ def topics(readings: Readings, rows_max: int) -> list[str]:
     for key in sorted({*into, *out}, key=lambda key: (-into.get(key, 0.0), key))[:rows_max]:
         (topic,) = key
         rows.append([
-            topic, count(into.get(key, 0.0)), count(out.get(key, 0.0)), size(bytes_in.get(key, 0.0)),
+            topic, rate(into.get(key, 0.0)), rate(out.get(key, 0.0)), size(bytes_in.get(key, 0.0)),
             size(bytes_out.get(key, 0.0)),
             duration(readings.p99("topic_request_duration_microseconds", topic=topic, request="Produce")),
-            _age(readings.mean("topic_end_to_end_latency_milliseconds", topic=topic)), count(unread.get(key, 0.0)),
+            _age(readings.mean("topic_end_to_end_latency_milliseconds", topic=topic)), whole(unread.get(key, 0.0)),
             " ".join(sorted(codec for name, codec in codecs if name == topic))])
     head = ["TOPIC", "records/s in", "out", "bytes/s in", "out", "produce p99", "age read", "to fetch", "codec"]
     return table(head, rows, left={0, 8}, width_max=WIDTH)
@@ -60,11 +60,11 @@ def clients(readings: Readings, log: AccessLog, rows_max: int) -> list[str]:
     writes = readings.rates("client_produced_records_total", "client_id", "topic")
     reads = readings.rates("client_fetched_records_total", "client_id", "topic")
     busiest: dict[str, float] = {}
-    for (client, _), rate in [*writes.items(), *reads.items()]:
-        busiest[client] = busiest.get(client, 0.0) + rate
+    for (client, _), records in [*writes.items(), *reads.items()]:
+        busiest[client] = busiest.get(client, 0.0) + records
     rows = []
     for client in sorted(busiest, key=lambda client: (-busiest[client], client))[:rows_max]:
-        ways = [f"{way}  {_of(client, rates)}" for way, rates in (("writes", writes), ("reads ", reads))
+        ways = [f"{way}  {_of(client, rates, rate)}" for way, rates in (("writes", writes), ("reads ", reads))
                 if any(name == client for name, _ in rates)]
         rows.append([client, cut(log.software(client), 30), "  ".join(ways)])
     if len(busiest) > rows_max:
@@ -81,8 +81,8 @@ def groups(readings: Readings, rows_max: int) -> list[str]:
     rows = []
     for group in sorted(behind, key=lambda group: (-behind[group], group))[:rows_max]:
         rows.append([
-            group, count(behind[group]), count(rebalances.get((group,), 0.0)),
-            duration(readings.p99("group_join_duration_microseconds", group=group)), _of(group, lag)])
+            group, whole(behind[group]), whole(rebalances.get((group,), 0.0)),
+            duration(readings.p99("group_join_duration_microseconds", group=group)), _of(group, lag, whole)])
     head = ["GROUP", "records behind", "rebalances", "join p99", "behind in"]
     return table(head, rows or [_NOBODY], left={0, 4}, width_max=WIDTH)
 
@@ -120,8 +120,8 @@ def requests(readings: Readings, rows_max: int) -> list[str]:
         (request,) = key
         spoken = sorted((int(version), total) for (name, version), total in versions.items() if name == request)
         rows.append([
-            request, count(rates.get(key, 0.0)), f"{totals[key]:,.0f}",
-            duration(readings.p99("request_duration_microseconds", request=request)), count(throttled.get(key, 0.0)),
+            request, rate(rates.get(key, 0.0)), f"{totals[key]:,.0f}",
+            duration(readings.p99("request_duration_microseconds", request=request)), whole(throttled.get(key, 0.0)),
             "  ".join(f"v{version}: {total:,.0f}" for version, total in spoken)])
     if len(totals) > rows_max:
         rest = sorted(totals.values(), reverse=True)[rows_max:]
@@ -151,10 +151,10 @@ def _view(lines: list[str], rows_max: int) -> View:
     return View(lines, rows_max + 1)
 
 
-def _of(who: str, numbers: dict[tuple[str, ...], float]) -> str:
+def _of(who: str, numbers: dict[tuple[str, ...], float], written: Callable[[float], str]) -> str:
     """The topics of a client or a group, the greatest number first."""
     own = {topic: number for (name, topic), number in numbers.items() if name == who}
-    return "  ".join(f"{topic} {count(own[topic])}" for topic in sorted(own, key=lambda topic: (-own[topic], topic)))
+    return "  ".join(f"{topic} {written(own[topic])}" for topic in sorted(own, key=lambda topic: (-own[topic], topic)))
 
 
 def _age(milliseconds: float | None) -> str:
