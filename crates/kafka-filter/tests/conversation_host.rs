@@ -21,11 +21,25 @@ use support::messages::{
     produced, records,
 };
 use support::play::Process;
-use support::wire::batch;
+use support::wire::{batch, sent_by};
 #[cfg(target_family = "wasm")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 const ORDERS: Topic = Topic::Name("orders");
+
+/// The access log hears what a client says first, also where an id is missing in between or software is
+/// not counted.
+#[test]
+fn the_access_log_is_told_who_a_client_is_once() {
+    let mut process = Process::new(r#"{"metrics": {"software": false}}"#, 1);
+    process.open(0, 0);
+    process.client(0, &api_versions(3, 1));
+    process.client(0, &sent_by(None, &heartbeat(1, 2)));
+    process.host.facts.clear();
+    process.client(0, &sent_by(Some(b"another"), &heartbeat(1, 3)));
+    process.client(0, &api_versions(3, 4));
+    assert!(process.host.facts.is_empty(), "told again: {:?}", process.host.facts);
+}
 
 /// From the last byte of the request to the last byte of its response, in whole microseconds.
 #[test]

@@ -124,6 +124,9 @@ fn of_response(api_key: i16, metrics: MetricGroups) -> RoleSet {
         JOIN_GROUP if groups => RESPONSE.union(JOINED),
         key if has_member_epoch(key) && groups => RESPONSE.union(EPOCH),
         OFFSET_FETCH if lag => RESPONSE.union(GROUPS).union(COMMITTED),
+        // That a topic is real shows in its offset, whatever is counted.
+        OFFSET_FETCH if groups => RESPONSE.union(GROUPS).union(OFFSET),
+        OFFSET_FETCH => RESPONSE.union(OFFSET),
         key if commits_offsets(key) && lag => RESPONSE.union(COMMITTED),
         // Nothing is counted for groups that are only listed, so they take no label values.
         LIST_GROUPS => RESPONSE,
@@ -145,6 +148,7 @@ const FETCH_REQUEST: RoleSet = RoleSet::of(&[
 ]);
 const SOFTWARE: RoleSet = RoleSet::of(&[Role::SoftwareName, Role::SoftwareVersion]);
 const GROUP: RoleSet = RoleSet::of(&[Role::GroupId, Role::Generation]);
+const OFFSET: RoleSet = RoleSet::of(&[Role::CommittedOffset]);
 const COMMITTED: RoleSet = RoleSet::of(&[
     Role::Topics,
     Role::TopicName,

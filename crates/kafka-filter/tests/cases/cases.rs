@@ -25,6 +25,7 @@ pub fn all() -> Vec<Case> {
 }
 
 /// Every conversation with all metrics on: nobody has written down what is counted then.
+#[allow(dead_code, reason = "one of the tests that share this plays them")]
 pub fn with_all_metrics() -> Vec<Case> {
     all().into_iter().map(Case::with_all_metrics).collect()
 }

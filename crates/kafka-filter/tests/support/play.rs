@@ -168,8 +168,14 @@ impl Process {
         snapshot
     }
 
-    /// Plays steps whose bytes come as `split` says.
+    /// Plays steps whose bytes come as `split` says, and ends the filters.
     pub fn play(&mut self, steps: &[Step], split: Split) {
+        self.go_on(steps, split);
+        self.settle();
+    }
+
+    /// Plays steps, after which more may follow.
+    pub fn go_on(&mut self, steps: &[Step], split: Split) {
         let mut cutter = Cutter { split, random: Random::new(seed(split)), passed: 0 };
         for step in steps {
             match step {
@@ -189,7 +195,6 @@ impl Process {
                 Step::Tick => self.tick(),
             }
         }
-        self.settle();
     }
 
     /// What waits for its series to be defined reaches the host.

@@ -81,6 +81,7 @@ impl<H: Host> ResponseHandler<'_, H> {
     pub(super) fn told_offset(&mut self, sent: Sent) {
         if self.state.in_topic
             && sent.commits == 0
+            && self.meter.counts(MetricGroup::Lag)
             && let Some(offset) = self.state.partition.committed_offset.take()
             && let Some(group) = self.state.group.group()
         {
