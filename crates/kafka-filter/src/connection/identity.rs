@@ -22,6 +22,10 @@ pub(super) struct Identity {
     software_name: Box<[u8]>,
     /// For the access log, as far as they are told.
     topics: Vec<Topic>,
+    /// The access log was told a client id; the first one stays.
+    client_id_told: bool,
+    /// So was the software, which is read again where it is not counted.
+    software_told: bool,
 }
 
 impl Identity {
@@ -31,7 +35,7 @@ impl Identity {
         if *id == *self.client_id {
             return;
         }
-        if self.client_id.is_empty() {
+        if !std::mem::replace(&mut self.client_id_told, true) {
             meter.note(Fact::ClientId, '/', [id].into_iter());
         }
         self.client_id = id.into();
@@ -81,7 +85,9 @@ impl Identity {
             return;
         }
         let name = std::mem::take(&mut self.software_name);
-        meter.note(Fact::ClientSoftware, '/', [&*name, version].into_iter());
+        if !std::mem::replace(&mut self.software_told, true) {
+            meter.note(Fact::ClientSoftware, '/', [&*name, version].into_iter());
+        }
         if !meter.counts(MetricGroup::Software) {
             return;
         }
