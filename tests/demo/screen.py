@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
 import select
 import shutil
 import sys
@@ -29,6 +29,8 @@ class Screen:
         self._by_hand = False
         self._page_since = time.monotonic()
         self._before: list[object] | None = None
+        # Nobody can type any more.
+        self._deaf = False
 
     def __enter__(self) -> Screen:
         if self.is_live and sys.stdin.isatty():
@@ -70,14 +72,13 @@ class Screen:
 
     def wait(self, seconds: float) -> None:
         """Returns after that time, or at once when a key has turned the page."""
-        if self._before is None:
+        if self._before is None or self._deaf:
             time.sleep(seconds)
-            return
-        with contextlib.suppress(OSError):
-            if select.select([sys.stdin], [], [], seconds)[0]:
-                sys.stdin.read(1)
-                self._by_hand = True
-                self._turn()
+        elif select.select([sys.stdin], [], [], seconds)[0]:
+            # All that is there: an arrow is three bytes, and one key.
+            self._deaf = not os.read(sys.stdin.fileno(), 1024)
+            self._by_hand = not self._deaf
+            self._turn()
 
     def _turn(self) -> None:
         self._turned += 1
