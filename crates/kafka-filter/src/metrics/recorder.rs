@@ -215,7 +215,9 @@ impl Recorder {
             if !labels.combine(host, reporter, metric, &self.name) {
                 let (pending, adds) = (std::mem::take(&mut slot.pending), slot.adds);
                 let overflow = Series::new(Metric::LabelValuesOverflowed, reporter).detail(label);
-                let (into, overflow) = (self.slot(merged), self.slot(overflow));
+                let overflow = self.slot(overflow);
+                // A gauge of nobody in particular would never be set, and so is not made.
+                let into = if kind == Kind::Gauge { overflow } else { self.slot(merged) };
                 if let Some(slot) = self.slots.get_mut(place(index)) {
                     slot.metric = MetricId::Merged { into, overflow };
                 }
