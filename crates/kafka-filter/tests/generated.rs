@@ -15,6 +15,8 @@
 
 #[path = "generated/configuration_page.rs"]
 mod configuration_page;
+#[path = "generated/istio_telemetry.rs"]
+mod istio_telemetry;
 #[path = "generated/metrics_page.rs"]
 mod metrics_page;
 #[path = "generated/stats_tags.rs"]
@@ -51,6 +53,14 @@ fn the_bootstraps_hold_the_tag_rules() {
     }
 }
 
+#[test]
+fn the_telemetry_pieces_of_istio_are_current() {
+    compare("istio/telemetry/meshconfig-extra-stat-tags.yaml", |_| istio_telemetry::mesh_config());
+    compare("istio/telemetry/pod-annotation.yaml", |_| istio_telemetry::pod_annotation());
+    compare("istio/telemetry/histogram-buckets.yaml", |_| istio_telemetry::histogram_buckets());
+    compare("istio/telemetry/prometheus-relabel.yaml", |_| istio_telemetry::prometheus_relabel());
+}
+
 /// Envoy refuses what is not in the list, and what is in it without need is a right too many.
 #[test]
 fn the_bootstraps_allow_what_the_shell_calls() {
@@ -61,7 +71,9 @@ fn the_bootstraps_allow_what_the_shell_calls() {
         .map(|(name, _)| name)
         .collect();
     assert!(called.contains("get_buffer_bytes"), "src/host.rs declares no host functions");
-    for path in ["envoy/envoy.yaml", "envoy/envoy-three-brokers.yaml"] {
+    for path in
+        ["envoy/envoy.yaml", "envoy/envoy-three-brokers.yaml", "istio/base/envoyfilter.yaml"]
+    {
         let text = read(path);
         let allowed: BTreeSet<&str> = text
             .lines()
