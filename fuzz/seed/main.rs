@@ -179,8 +179,15 @@ fn connection(corpus: &mut Corpus) -> std::io::Result<()> {
     let mut scripts: Vec<(i64, u64, Vec<u8>)> = (0..SCRIPTS_TRIED)
         .filter_map(|number| {
             let limits = if number % 2 == 0 { 0xff } else { 0x0e };
-            let mut seed =
-                vec![0xff, limits, 0xff, 0xff, 0xff, 0xff, if number % 3 == 0 { 0 } else { 8 }];
+            let mut seed = vec![
+                0xff,
+                limits,
+                0xff,
+                0xff,
+                0xff,
+                0xff,
+                if number % 3 == 0 { 0 } else { COUNTS_WAIT },
+            ];
             seed.extend(noise(number + 1_000).take(400));
             let expected = Script::new(&seed).expected?;
             Some((expected.total(Metric::Responses), number, seed))
@@ -216,14 +223,14 @@ fn good_day(number: u64) -> Vec<u8> {
     while seed.len() < 900 {
         let mut byte = || noise.next().unwrap_or_default();
         let (what, choice, size) = (byte(), byte(), byte());
-        seed.push(match what {
-            0..=170 => EXCHANGE,
-            171..=200 => OTHER_CONNECTION,
-            _ => TICK,
-        });
-        seed.push(choice);
-        if what <= 170 {
-            seed.extend(noise.by_ref().take(usize::from(size % 40)));
+        match what {
+            0..=170 => {
+                let block: Vec<u8> = noise.by_ref().take(usize::from(size % 30) + 30).collect();
+                seed.push(EXCHANGE);
+                write_bytes(&mut seed, &block);
+            }
+            171..=200 => seed.extend([OTHER_CONNECTION, choice]),
+            _ => seed.extend([TICK, choice]),
         }
     }
     seed
@@ -242,7 +249,7 @@ fn noise(seed: u64) -> impl Iterator<Item = u8> {
 }
 
 /// Mode of a script in which counters wait for the tick.
-const COUNTS_WAIT: u8 = 8;
+const COUNTS_WAIT: u8 = 10;
 const SCRIPTS_TRIED: u64 = 20_000;
 const FILES_MAX: usize = 240;
 const BYTES_MAX: usize = 300 * 1024;

@@ -12,7 +12,7 @@ use crate::heap;
 use crate::host::MemoryHost;
 use crate::script::{Expected, SLOTS, Script, Step};
 use crate::source::CheckedSource;
-use outcome::{Outcome, Verdict};
+pub use outcome::{Outcome, Verdict};
 
 /// Runs the target.
 pub fn run(data: &[u8]) {
@@ -29,12 +29,11 @@ pub fn run(data: &[u8]) {
     as_told.assert_same(&whole, &script, "whole");
 }
 
-/// Whether each connection of the script is decoded to its end, in the order in which they end.
+/// What comes of a script that is delivered as told.
 #[must_use]
-pub fn verdicts(data: &[u8]) -> Vec<bool> {
+pub fn outcome(data: &[u8]) -> Outcome {
     let script = Script::new(data);
-    let outcome = Process::watch(&script, &runs(&script.steps), Delivery::AsTold);
-    outcome.verdicts.into_iter().map(|verdict| verdict.is_watched).collect()
+    Process::watch(&script, &runs(&script.steps), Delivery::AsTold)
 }
 
 /// How the bytes of a run are handed over.

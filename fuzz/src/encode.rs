@@ -12,7 +12,7 @@ use crate::records;
 use crate::trace::{Event, Shown};
 
 pub use found::{Found, Place};
-pub use values::TOPICS;
+pub use values::{TOPICS, contents};
 
 /// A body, and what an observer should find in it.
 #[derive(Debug, Default)]
@@ -55,8 +55,8 @@ pub fn body(message: &'static Message, version: i16, style: Style, input: &mut I
 }
 
 /// Tagged fields that no schema knows, as a header may have them.
-pub fn unknown_tags(out: &mut Vec<u8>, input: &mut Input<'_>) {
-    let count = input.below(3);
+pub fn unknown_tags(out: &mut Vec<u8>, style: Style, input: &mut Input<'_>) {
+    let count = if style == Style::Calm { 0 } else { input.below(3) };
     varint(out, count);
     for index in 0..count {
         let first = input.pick(&[100, 16_000, 0xffff_fff0]);
@@ -204,7 +204,7 @@ impl Encoder<'_, '_> {
             self.length(None, 4);
             return self.show(field, Shown::Null);
         }
-        let bytes = self.input.bytes();
+        let bytes = values::contents(self.style, self.input);
         self.length(Some(bytes.len()), 4);
         self.body.bytes.extend_from_slice(bytes);
         self.show(field, Shown::Contents(bytes.into()));

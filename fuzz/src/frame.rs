@@ -47,7 +47,7 @@ fn stream(input: &mut Input<'_>) -> Vec<u8> {
                     frame.extend_from_slice(&[0, 2, b'i', b'd']);
                 }
                 if tags {
-                    encode::unknown_tags(&mut frame, input);
+                    encode::unknown_tags(&mut frame, Style::Any, input);
                 }
                 frame.extend_from_slice(&encode::body(message, version, Style::Any, input).bytes);
             }

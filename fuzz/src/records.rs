@@ -1,6 +1,6 @@
 //! Writes record sets and keeps count of what is in them.
 
-use crate::encode::Style;
+use crate::encode::{self, Style};
 use crate::input::Input;
 
 /// What record sets carry.
@@ -49,7 +49,7 @@ pub fn write(input: &mut Input<'_>, style: Style, out: &mut Vec<u8>) -> Written 
     for _ in 0..input.below(4) {
         let start = out.len();
         let Batch { records, is_control, is_timed, next_offset } = match input.below(4) {
-            0 => message(input, out),
+            0 => message(input, style, out),
             _ => batch(input, style, out),
         };
         written.next_offset = Some(next_offset);
@@ -72,7 +72,7 @@ fn batch(input: &mut Input<'_>, style: Style, out: &mut Vec<u8>) -> Batch {
         Style::Calm => input.byte() & 0x07,
     };
     let records = i32::from(input.byte()) - 1;
-    let payload = input.bytes();
+    let payload = encode::contents(style, input);
     let length = i32::try_from(payload.len()).unwrap_or(0) + BATCH_REST;
     let base_offset = match style {
         Style::Any if input.chance(20) => i64::from_be_bytes(input.array()),
@@ -101,10 +101,10 @@ fn batch(input: &mut Input<'_>, style: Style, out: &mut Vec<u8>) -> Batch {
 }
 
 /// A message of magic 0 or 1.
-fn message(input: &mut Input<'_>, out: &mut Vec<u8>) -> Batch {
+fn message(input: &mut Input<'_>, style: Style, out: &mut Vec<u8>) -> Batch {
     let magic = input.byte() & 1;
     let attributes = input.byte();
-    let value = input.bytes();
+    let value = encode::contents(style, input);
     let mut body = vec![0; 4];
     body.extend_from_slice(&[magic, attributes]);
     if magic == 1 {

@@ -186,14 +186,18 @@ impl Builder<'_> {
         }
     }
 
-    /// A request and its answer as on a good day, after the answers that are due.
+    /// A request and its answer as on a good day, after the answers that are due. Its bytes are a block
+    /// of their own, so that a change in it moves nothing behind it.
     fn exchange(&mut self) {
+        let block = Input::new(self.input.bytes());
+        let rest = std::mem::replace(&mut self.input, block);
         self.style = Style::Calm;
         self.request();
         while !self.slots[self.slot].awaited.is_empty() {
             self.response();
         }
         self.style = Style::Any;
+        self.input = rest;
     }
 
     fn tick(&mut self) {
@@ -233,7 +237,7 @@ impl Builder<'_> {
             client = words::client_id(&mut message, self.style, is_detected, &mut self.input);
         }
         if api.request.is_flexible(version) {
-            encode::unknown_tags(&mut message, &mut self.input);
+            encode::unknown_tags(&mut message, self.style, &mut self.input);
         }
         let body = encode::body(&api.request, version, self.style, &mut self.input);
         message.extend_from_slice(&body.bytes);
@@ -311,7 +315,7 @@ impl Builder<'_> {
             found.errors = 1;
         } else if api.response.versions.contains(awaited.version) {
             if api.key != API_VERSIONS && api.response.is_flexible(awaited.version) {
-                encode::unknown_tags(&mut message, &mut self.input);
+                encode::unknown_tags(&mut message, self.style, &mut self.input);
             }
             let mut body =
                 encode::body(&api.response, awaited.version, self.style, &mut self.input);

@@ -26,7 +26,7 @@ pub fn run(data: &[u8]) {
     let mut walk = Walk { message, version, header_tags, walk_max: u32::MAX, unwanted_roles: 0 };
     let mut bytes = Vec::new();
     if header_tags {
-        encode::unknown_tags(&mut bytes, &mut input);
+        encode::unknown_tags(&mut bytes, Style::Any, &mut input);
     }
     match (choice >> 2) % 4 {
         0 => {

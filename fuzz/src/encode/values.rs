@@ -79,6 +79,17 @@ pub fn text(role: Role, style: Style, topic: usize, input: &mut Input<'_>) -> Ve
     }
 }
 
+/// Bytes that nobody looks into.
+pub fn contents<'a>(style: Style, input: &mut Input<'a>) -> &'a [u8] {
+    match style {
+        Style::Any => input.bytes(),
+        Style::Calm => {
+            let size = input.below(4);
+            input.take(size)
+        }
+    }
+}
+
 /// An id: in the calm style the one that goes with the topic's name.
 pub fn uuid(role: Role, style: Style, topic: usize, input: &mut Input<'_>) -> [u8; 16] {
     if style == Style::Calm && role == Role::TopicId {
