@@ -6,11 +6,14 @@
 //! A series that is new to the process costs Envoy a tenth of a millisecond and more, in which it
 //! tries all its tag rules; so a callback defines a few, and the rest waits for the next one or for
 //! the tick. Nothing is lost by waiting, and what waits is bounded.
+//!
+//! So is the number of slots: of the combinations beyond a metric's bound, of which clients can make
+//! the product of two labels' caps, some have a slot of their own and the rest one in common.
 
 use super::cardinality::Labels;
-use super::catalog::{Kind, Metric};
+use super::catalog::{Kind, Label, Metric};
 use super::name::{Value, write_stat_name};
-use super::series::Series;
+use super::series::{Party, Series};
 use crate::host::Host;
 use crate::index_map::IndexMap;
 
@@ -21,6 +24,8 @@ pub struct Recorder {
     /// many operations. Each series has one place here, where it may meet others.
     recent: [(u64, u32); RECENT],
     slots: Vec<Slot>,
+    /// How many slots of each metric are [`MetricId::Merged`].
+    merged: [u16; Metric::ALL.len()],
     /// Slots with something pending.
     dirty: Vec<u32>,
     /// Slots that are to be defined.
@@ -63,6 +68,7 @@ impl Default for Recorder {
             index: IndexMap::default(),
             recent: [(NO_SERIES, 0); RECENT],
             slots: Vec::new(),
+            merged: [0; Metric::ALL.len()],
             dirty: Vec::new(),
             undefined: Vec::new(),
             samples: Vec::new(),
@@ -158,12 +164,42 @@ impl Recorder {
         if let Some(&index) = self.index.get(&series.bits()) {
             return index;
         }
-        let index = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
-        let metric = MetricId::Undefined;
-        self.slots.push(Slot { series, metric, pending: 0, adds: 0, queued: false });
-        self.index.insert(series.bits(), index);
+        if let Some((label, merged)) = series.party_label()
+            && self.merged_count(series).is_some_and(|count| *count >= MERGED_MAX)
+        {
+            let crowd = series.party(Party::CROWD);
+            if let Some(&index) = self.index.get(&crowd.bits()) {
+                return index;
+            }
+            let metric = self.merge(label, merged);
+            return self.new_slot(crowd, metric);
+        }
+        let index = self.new_slot(series, MetricId::Undefined);
         self.undefined.push(index);
         index
+    }
+
+    fn new_slot(&mut self, series: Series, metric: MetricId) -> u32 {
+        let index = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
+        self.slots.push(Slot { series, metric, pending: 0, adds: 0, queued: false });
+        self.index.insert(series.bits(), index);
+        index
+    }
+
+    fn merged_count(&mut self, series: Series) -> Option<&mut u16> {
+        let (metric, _) = series.parts();
+        self.merged.get_mut(metric as usize)
+    }
+
+    /// Where a series is counted that is not told apart: in `merged`, and as an overflow of `label`.
+    fn merge(&mut self, label: Label, merged: Series) -> MetricId {
+        let (metric, reporter) = merged.parts();
+        let overflow = Series::new(Metric::LabelValuesOverflowed, reporter).detail(label);
+        let overflow = self.slot(overflow);
+        // A gauge of nobody in particular would never be set, and so is not made.
+        let is_gauge = metric.definition().kind == Kind::Gauge;
+        let into = if is_gauge { overflow } else { self.slot(merged) };
+        MetricId::Merged { into, overflow }
     }
 
     fn add_at(&mut self, index: u32, amount: i64) {
@@ -214,14 +250,16 @@ impl Recorder {
             let (metric, reporter) = series.parts();
             if !labels.combine(host, reporter, metric, &self.name) {
                 let (pending, adds) = (std::mem::take(&mut slot.pending), slot.adds);
-                let overflow = Series::new(Metric::LabelValuesOverflowed, reporter).detail(label);
-                let overflow = self.slot(overflow);
-                // A gauge of nobody in particular would never be set, and so is not made.
-                let into = if kind == Kind::Gauge { overflow } else { self.slot(merged) };
+                let merge = self.merge(label, merged);
                 if let Some(slot) = self.slots.get_mut(place(index)) {
-                    slot.metric = MetricId::Merged { into, overflow };
+                    slot.metric = merge;
                 }
-                if adds > 0 {
+                if let Some(count) = self.merged_count(series) {
+                    *count = count.saturating_add(1);
+                }
+                if let MetricId::Merged { into, overflow } = merge
+                    && adds > 0
+                {
                     self.add_at(overflow, i64::from(adds));
                     self.add_at(into, pending);
                 }
@@ -281,6 +319,9 @@ const RECENT: usize = 128;
 const RECENT_MASK: u64 = RECENT as u64 - 1;
 /// Stands in a place where nothing is: no metric has this number.
 const NO_SERIES: u64 = u64::MAX;
+/// Slots of a metric's combinations beyond its bound; a worker takes any further one that it has not
+/// met for one of them, also one that another worker tells apart.
+const MERGED_MAX: u16 = 1024;
 /// Samples that wait for their series; one more has all series defined at once.
 const SAMPLES_MAX: usize = 4096;
 /// Most labels beside `reporter` of any metric.

@@ -204,6 +204,8 @@ impl Party {
     pub const OTHER: Self = Self(0);
     /// One that has not told who it is.
     pub const NONE: Self = Self(1);
+    /// Many of whom nobody is told apart; it is never shown.
+    pub(super) const CROWD: Self = Self(u16::MAX);
 
     /// The party with this index among those admitted for its label.
     #[must_use]

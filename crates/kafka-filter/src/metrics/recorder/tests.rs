@@ -1,9 +1,9 @@
-use super::{Recorder, SAMPLES_MAX};
+use super::{MERGED_MAX, Recorder, SAMPLES_MAX};
 use crate::config::Config;
 use crate::fake_host::FakeHost;
-use crate::metrics::cardinality::Labels;
-use crate::metrics::catalog::{Metric, Reporter};
-use crate::metrics::series::{Request, Series};
+use crate::metrics::cardinality::{Admission, Labels};
+use crate::metrics::catalog::{Label, Metric, Reporter};
+use crate::metrics::series::{Party, Request, Series};
 #[cfg(target_family = "wasm")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -133,4 +133,46 @@ fn a_refused_metric_is_not_asked_for_again() {
     assert_eq!(bench.host.value("connections_opened_total"), 0);
     assert_eq!(bench.host.value("connections_closed_total"), 1);
     assert!(bench.recorder.dirty.is_empty() && bench.recorder.samples.is_empty());
+}
+
+/// Clients can make every combination of two labels' values; a worker must not keep them all.
+#[test]
+fn combinations_beyond_their_bound_take_a_bounded_number_of_slots() {
+    const GROUPS: u32 = 5_000;
+    const ADMITTED: u64 = 10;
+    let text = br#"{"labels":{"group":{"values_max":5000}},"limits":{"combinations_max":10}}"#;
+    let mut bench = Bench::new();
+    bench.labels = Labels::new(&Config::parse(text).unwrap(), "root");
+    for number in 0..GROUPS {
+        let name = format!("group-{number}");
+        let admission =
+            bench.labels.admit(&mut bench.host, Reporter::Proxy, Label::Group, name.as_bytes());
+        assert!(matches!(admission, Admission::First(index, _) if index == number));
+    }
+    for _ in 0..2 {
+        for number in 0..GROUPS {
+            let series = of(Metric::GroupRebalances).party(Party::admitted(number));
+            bench.recorder.add(series, 1);
+            bench.record(of(Metric::GroupJoinDuration).party(Party::admitted(number)), 7);
+            bench.record(of(Metric::GroupLag).party(Party::admitted(number)), 9);
+            bench.flush(10);
+        }
+    }
+    let groups = u64::from(GROUPS);
+    let others = 2 * (groups - ADMITTED);
+    assert_eq!(bench.host.total("group_rebalances_total"), 2 * i64::from(GROUPS));
+    assert_eq!(
+        bench.host.value("group_rebalances_total{group=__other__}"),
+        i64::try_from(others).unwrap()
+    );
+    let samples = bench.host.samples("group_join_duration_microseconds{group=__other__}");
+    assert_eq!(u64::try_from(samples.len()).unwrap(), others);
+    assert_eq!(
+        bench.host.value("label_values_overflowed_total{label=group}"),
+        i64::try_from(3 * others).unwrap()
+    );
+    let lags = bench.host.names().filter(|name| name.contains("group_lag_records"));
+    assert_eq!(lags.count(), 10, "a gauge of all others would mean nothing");
+    let most = 3 * (10 + usize::from(MERGED_MAX) + 2) + 1;
+    assert!(bench.recorder.slots.len() <= most, "{} slots", bench.recorder.slots.len());
 }
