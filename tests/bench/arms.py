@@ -94,8 +94,9 @@ def stand_in(tools: Tools, partitions: int = 1, quiet: bool = False) -> Iterator
             raise Failed(f"the stand-in broker did not start: {line!r}")
         yield StandIn(int(line.rsplit(":", 1)[1]), broker.pid)
     finally:
-        if broker.stdin:
-            broker.stdin.close()
+        for pipe in (broker.stdin, broker.stdout):
+            if pipe:
+                pipe.close()
         broker.wait(10)
 
 

@@ -1,7 +1,7 @@
 """A hostile client for as long as wanted: what its invented names make of Envoy's stats and memory.
 
-Topics, client ids, groups, software and versions, API keys and versions are new ones in each request
-(load/src/invent.rs). Once the caps are reached nothing may grow any more: not the stats, which Envoy never forgets,
+Topics, client ids, groups, software and versions, API keys and versions are invented in each request: new ones, and
+again those that were admitted in every combination (load/src/invent.rs). Once the caps are reached nothing may grow any more: not the stats, which Envoy never forgets,
 not the values of labels, and memory within `MARGIN_MIB`.
 """
 
@@ -33,13 +33,17 @@ class Sample:
     # Connections that have ended by then.
     connections: int
     # Envoy's own stats of the filter, a histogram being one; and what Prometheus makes of them.
-    stats: int
+    names: frozenset[str]
     series: int
     label_values: Mapping[str, int]
     overflowed: int
     # Live in Envoy's allocator, and resident: the process with V8, where the filter's memory lies.
     allocated_mib: float
     resident_mib: float
+
+    @property
+    def stats(self) -> int:
+        return len(self.names)
 
 
 @dataclass(frozen=True)
@@ -49,18 +53,19 @@ class Attack:
     samples: Sequence[Sample]
     requests: int
 
-    def settled(self, part: float = 0.5) -> tuple[Sample, Sample]:
-        """The sample after this part of the time, and the last one."""
-        end = self.samples[-1].seconds
-        return next(sample for sample in self.samples if sample.seconds >= end * part), self.samples[-1]
+    def settled(self) -> tuple[Sample, Sample]:
+        """The sample after half of the connections, and the last one."""
+        last = self.samples[-1]
+        return next(sample for sample in self.samples if sample.connections >= last.connections / 2), last
 
-    def growth(self, part: float = 0.5, margin_mib: float = MARGIN_MIB) -> list[str]:
-        """What grew after this part of the time and should not have; empty when all is well."""
-        before, after = self.settled(part)
+    def growth(self, margin_mib: float = MARGIN_MIB) -> list[str]:
+        """What grew in the second half of the attack and should not have; empty when all is well."""
+        before, after = self.settled()
         found = [f"{what}: {old} after {before.seconds:.0f} s, {new} after {after.seconds:.0f} s"
                  for what, old, new in (("stats", before.stats, after.stats), ("series", before.series, after.series),
                                         ("label values", before.label_values, after.label_values))
                  if old != new]
+        found += [f"new: {name}" for name in sorted(after.names - before.names)[:5]]
         for what, old, new in (("MiB allocated", before.allocated_mib, after.allocated_mib),
                                ("MiB resident", before.resident_mib, after.resident_mib)):
             if new - old > margin_mib:
@@ -71,19 +76,22 @@ class Attack:
 
 
 def attack(tools: Tools, folder: Path, seconds: float, per_second: float, every: float,
-           configuration: Mapping[str, Any] | None = None, workers: int = 2) -> Attack:
-    """Runs the hostile client against Envoy in front of the stand-in, and looks at Envoy every so often."""
+           configuration: Mapping[str, Any] | None = None, further: Sequence[str] = ()) -> Attack:
+    """Runs the hostile client against Envoy in front of the stand-in, and looks at Envoy every so often.
+
+    `further` are options of `kafka-bench invent`.
+    """
     port = free_port()
     with roads.stand_in(tools, quiet=True) as broker:
         config = bootstrap([listener("kafka", port, "broker", [wasm_filter(dict(configuration or {}), tools.filter)])],
                            [cluster("broker", broker.port)])
-        with Envoy(folder, config, [paths.STATS_TAGS], workers, log_level="warning", name="attacked") as envoy:
+        with Envoy(folder, config, [paths.STATS_TAGS], log_level="warning", name="attacked") as envoy:
             # The first connection of each worker makes what is made once.
             roads.load(tools, ["connect", "--address", f"127.0.0.1:{port}", "--count", "50", "--seconds", "10"])
             samples = [look(envoy, 0.0)]
             inventor = subprocess.Popen(
                 [tools.load, "invent", "--address", f"127.0.0.1:{port}", "--seconds", str(seconds), "--rate",
-                 str(per_second)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                 str(per_second), *further], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
             try:
                 begin = time.monotonic()
                 while (passed := len(samples) * every) < seconds and inventor.poll() is None:
@@ -95,6 +103,8 @@ def attack(tools: Tools, folder: Path, seconds: float, per_second: float, every:
                 inventor.wait()
             if inventor.returncode != 0:
                 raise Failed(f"the hostile client gave up: {errors.strip()}")
+            # The last counts reach Envoy with the filter's next tick.
+            time.sleep(1.5)
             samples.append(look(envoy, time.monotonic() - begin))
             if not envoy.is_running():
                 raise Failed(f"Envoy ended: {envoy.log_lines()[-5:]}")
@@ -113,7 +123,8 @@ def look(envoy: Envoy, seconds: float) -> Sample:
     return Sample(
         seconds=seconds,
         connections=int(stats.total("kafka_filter_connections_closed_total")),
-        stats=sum("kafka_filter_" in line for line in envoy.admin("/stats?filter=kafka_filter_").splitlines()),
+        names=frozenset(line.rpartition(": ")[0] for line in envoy.admin("/stats?filter=kafka_filter_").splitlines()
+                        if "kafka_filter_" in line),
         series=sum(1 for name, _ in stats.samples if name.startswith("kafka_filter_")),
         label_values={label: int(value) for (label,), value in sorted(by_label.items())},
         overflowed=int(stats.total("kafka_filter_label_values_overflowed_total")),
@@ -136,7 +147,7 @@ def markdown(found: Attack, per_second: float) -> str:
     full = next((s for s in found.samples if s.stats == last.stats), last)
     values = ", ".join(f"`{label}` {count}" for label, count in last.label_values.items())
     return (f"{found.requests:,} requests in {last.seconds:.0f} s over {last.connections:,} connections, "
-            f"{per_second:.0f} a second, each request with names of its own; two workers, the default configuration. "
+            f"{per_second:.0f} a second, with invented names in each request; two workers, the default configuration. "
             f"Label values at the end: {values}. The last stat came within {full.seconds:.0f} s.\n\n{table}\n")
 
 

@@ -5,6 +5,7 @@
     bench.py run --quick         about a minute, without real Kafka and memory: for a look, not for figures
     bench.py groups              what each group of metrics costs, about 8 minutes; --exact only counts operations
     bench.py attack              a hostile client that invents names, 10 minutes
+    bench.py series              how many series a proxy makes, and what one costs Envoy and Prometheus, two minutes
     bench.py check               the stand-in broker and the raw load against real Kafka and real clients
 """
 
@@ -23,7 +24,7 @@ from typing import Any
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from bench import arms as roads  # noqa: E402
-from bench import attack, check, groups, measures, report, run  # noqa: E402
+from bench import attack, check, groups, measures, report, run, series  # noqa: E402
 from lab import Failed, Missing, end_on_signals, paths, run_folder  # noqa: E402
 
 PAGE = paths.REPOSITORY / "docs" / "performance.md"
@@ -50,7 +51,9 @@ def main() -> int:
     _common(command)
     command = commands.add_parser("attack", help="a hostile client that invents names; the filter's caps must hold")
     command.add_argument("--seconds", type=float, default=600.0, help="how long (600)")
-    command.add_argument("--rate", type=float, default=200.0, help="connections a second, 23 requests each (200)")
+    command.add_argument("--rate", type=float, default=200.0, help="connections a second, 24 requests each (200)")
+    _common(command)
+    command = commands.add_parser("series", help="how many series a proxy makes, and what one costs")
     _common(command)
     commands.add_parser("check", help="is the stand-in a broker, is the load a client?")
     arguments = parser.parse_args()
@@ -62,7 +65,7 @@ def main() -> int:
         if not arguments.filter.is_file():
             raise Failed(f"{arguments.filter} is missing: run `make wasm`")
         tools = roads.build(arguments.filter)
-        _finish(arguments, {"run": _run, "groups": _groups, "attack": _attack}[arguments.command](arguments, tools))
+        _finish(arguments, {"run": _run, "groups": _groups, "attack": _attack, "series": _series}[arguments.command](arguments, tools))
         return 0
     except (Failed, Missing) as problem:
         print(f"bench: {problem}", file=sys.stderr)
@@ -103,6 +106,13 @@ def _attack(arguments: argparse.Namespace, tools: roads.Tools) -> dict[str, str]
     print(text)
     attack.say(found)
     return {"attack": text}
+
+
+def _series(_: argparse.Namespace, tools: roads.Tools) -> dict[str, str]:
+    found = series.costs(tools, run_folder("series"))
+    texts = {"examples": series.examples(), "series": f"{_when(tools.filter)}\n\n{series.cost_table(found)}"}
+    print("\n\n".join(texts.values()))
+    return texts
 
 
 def _finish(arguments: argparse.Namespace, texts: dict[str, str]) -> None:

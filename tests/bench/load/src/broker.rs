@@ -31,8 +31,7 @@ pub(crate) fn serve(port: u16, advertised: Option<u16>, partitions: usize) -> Re
     let listener = TcpListener::bind(("127.0.0.1", port))?;
     let own = listener.local_addr()?.port();
     println!("listening on 127.0.0.1:{own}");
-    let node =
-        Arc::new(Node { store: Store::new(partitions), port: advertised.unwrap_or(own) });
+    let node = Arc::new(Node { store: Store::new(partitions), port: advertised.unwrap_or(own) });
     thread::spawn(move || accept(&listener, &node));
     // Whoever started the broker holds its stdin: it ends with them, however they end.
     std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;

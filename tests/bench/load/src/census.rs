@@ -2,7 +2,7 @@
 //! makes, and what one costs.
 
 use std::io::Result;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::load::{Link, Outcome, Target};
 use crate::requests::{Kind, Plan};
@@ -19,10 +19,10 @@ pub(crate) fn census(target: &Target, plan: &Plan, clients: u64, groups: u64) ->
         let mut plan = plan.clone();
         plan.client_id = format!("{}-{number}", plan.client_id);
         let mut link = Link::open(target.address, &plan)?;
-        outcome.pairs += 2 + once(&mut link, &plan, Kind::Produce)?;
+        outcome.pairs += 2 + link.once(&plan.with_kind(Kind::Produce))?;
         for topic in plan.topic_names() {
-            let one = Plan { topic, topics: 1, ..plan.clone() };
-            outcome.pairs += once(&mut link, &one, Kind::Fetch)?;
+            outcome.pairs +=
+                link.once(&Plan { kind: Kind::Fetch, topic, topics: 1, ..plan.clone() })?;
         }
     }
     for number in 0..groups {
@@ -33,13 +33,9 @@ pub(crate) fn census(target: &Target, plan: &Plan, clients: u64, groups: u64) ->
         for kind in
             [Kind::Join, Kind::Sync, Kind::Committed, Kind::Heartbeat, Kind::Commit, Kind::Leave]
         {
-            outcome.pairs += once(&mut link, &plan, kind)?;
+            outcome.pairs += link.once(&plan.with_kind(kind))?;
         }
     }
     outcome.seconds = start.elapsed().as_secs_f64();
     Ok(outcome)
-}
-
-fn once(link: &mut Link, plan: &Plan, kind: Kind) -> Result<u64> {
-    Ok(link.pump(&plan.with_kind(kind), 1, Duration::MAX, 1)?.pairs)
 }

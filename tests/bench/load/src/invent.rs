@@ -1,5 +1,5 @@
-//! A hostile client: half of the names and numbers that a client may choose are new ones in each request, and half are
-//! used again, so that every combination of those that were admitted comes up too.
+//! A hostile client: a quarter of the names and numbers that a client may choose are new ones in each request, the others
+//! come from a pool, so that every combination of those that were admitted comes up too.
 //!
 //! It keeps to the protocol, because what is malformed is not decoded any further: a filter with a weakness for
 //! invented names shows it here. Names are pseudo-random and the same in each run.
@@ -13,8 +13,8 @@ use crate::load::{Link, Outcome, Target};
 use crate::requests::{Kind, Plan};
 use crate::wire::Writer;
 
-/// Opens `per_second` connections a second for `target.seconds`, one after another; `pool` is how many names of each
-/// kind are used again.
+/// Opens `per_second` connections a second, one after another, until `target` says that it is enough; `pool` is how
+/// many names of each kind are used again.
 ///
 /// # Errors
 /// When no connection can be made; that a broker ends one is part of the game.
@@ -22,14 +22,17 @@ pub(crate) fn invent(target: &Target, per_second: f64, pool: u64) -> Result<Outc
     let mut outcome = Outcome::default();
     let mut names = Names::new(pool);
     let start = Instant::now();
-    let mut opened = 0u32;
-    while start.elapsed().as_secs_f64() < target.seconds {
-        let due = start + Duration::from_secs_f64(f64::from(opened) / per_second);
+    let mut opened = 0;
+    while start.elapsed().as_secs_f64() < target.seconds
+        && opened < target.count.unwrap_or(u64::MAX)
+    {
+        let due = start + Duration::from_secs_f64(opened as f64 / per_second);
         thread::sleep(due.saturating_duration_since(Instant::now()));
         opened += 1;
         let mut link = Link::connect(target.address)?;
         if let Err(error) = connection(&mut link, &mut names, &mut outcome) {
-            let gone = [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe, ErrorKind::UnexpectedEof];
+            let gone =
+                [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe, ErrorKind::UnexpectedEof];
             if !gone.contains(&error.kind()) {
                 return Err(error);
             }
@@ -149,11 +152,12 @@ fn deprecated(names: &mut Names) -> Vec<u8> {
 struct Names {
     state: u64,
     pool: u64,
+    drawn: u64,
 }
 
 impl Names {
     fn new(pool: u64) -> Self {
-        Self { state: 0x9e37_79b9_7f4a_7c15, pool: pool.max(1) }
+        Self { state: 0x9e37_79b9_7f4a_7c15, pool: pool.max(1), drawn: 0 }
     }
 
     fn next(&mut self) -> u64 {
@@ -167,10 +171,16 @@ impl Names {
         self.next() % bound
     }
 
+    /// Whether the next one comes from the pool: at first all do, so that they are what is admitted.
+    fn again(&mut self) -> bool {
+        self.drawn += 1;
+        self.drawn < 64 * self.pool || self.below(4) > 0
+    }
+
     /// A number that comes up often, or any.
     fn number(&mut self, bound: u64) -> u64 {
-        let again = (self.pool / 5).clamp(1, bound);
-        let bound = if self.below(2) == 0 { again } else { bound };
+        let often = (self.pool / 4).clamp(1, bound);
+        let bound = if self.again() { often } else { bound };
         self.below(bound)
     }
 
@@ -181,27 +191,35 @@ impl Names {
 
     /// One of the pool's names, or a new one.
     fn word(&mut self) -> String {
-        if self.below(2) == 0 { self.fresh() } else { format!("again-{}", self.below(self.pool)) }
+        self.word_and_form().0
     }
 
     /// Any text is a client id: some with what a stat's name is made of, some long, some empty.
     fn client_id(&mut self) -> String {
-        let word = self.word();
-        match self.below(8) {
-            0 => format!("{word};.;topic=.=fake;.;"),
-            1 => format!("{word}\u{1}\u{202e}\n\"\\{{}}"),
-            2 => format!("{word}{}", "x".repeat(self.below(400) as usize)),
-            3 if self.below(8) == 0 => String::new(),
-            _ => word,
+        match self.word_and_form() {
+            (word, 0) => format!("{word};.;topic=.=fake;.;"),
+            (word, 1) => format!("{word}\u{1}\u{202e}\n\"\\{{}}"),
+            (word, 2) => format!("{word}{}", "x".repeat(400 - word.len())),
+            (_, 3) => String::new(),
+            (word, _) => word,
         }
     }
 
     fn group(&mut self) -> String {
-        let word = self.word();
-        match self.below(8) {
-            0 => format!("{word}.component.x.{word}."),
-            1 => format!("{word}{}", "y".repeat(self.below(3000) as usize)),
-            _ => word,
+        match self.word_and_form() {
+            (word, 0) => format!("{word}.component.x.{word}."),
+            (word, 1) => format!("{word}{}", "y".repeat(3000)),
+            (word, _) => word,
+        }
+    }
+
+    /// A word, and in which of eight forms it is used: always the same one for a word of the pool.
+    fn word_and_form(&mut self) -> (String, u64) {
+        if self.again() {
+            let number = self.below(self.pool);
+            (format!("again-{number}"), number % 8)
+        } else {
+            (self.fresh(), self.below(8))
         }
     }
 }

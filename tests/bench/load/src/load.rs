@@ -317,7 +317,7 @@ impl Link {
     }
 
     /// Keeps `window` requests in flight for `time` or until `count` are sent, then awaits the rest.
-    pub(crate) fn pump(&mut self, plan: &Plan, window: u64, time: Duration, count: u64) -> Result<Outcome> {
+    fn pump(&mut self, plan: &Plan, window: u64, time: Duration, count: u64) -> Result<Outcome> {
         let mut outcome = Outcome::default();
         let mut sent = 0;
         let mut due = window.min(count);
@@ -342,6 +342,13 @@ impl Link {
         }
         outcome.seconds = start.elapsed().as_secs_f64();
         Ok(outcome)
+    }
+
+    /// Sends a plan's request once and checks its answer; returns the pairs, which is one.
+    pub(crate) fn once(&mut self, plan: &Plan) -> Result<u64> {
+        // The template may be that of a plan with the same kind and other names.
+        self.template.0 = None;
+        Ok(self.pump(plan, 1, Duration::MAX, 1)?.pairs)
     }
 
     /// Sends bytes as they are.

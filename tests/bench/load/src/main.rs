@@ -36,7 +36,7 @@ kafka-bench window|fan|connect|rate|hold|answer|census|invent --address HOST:POR
   --seconds S --count N            the load ends at whichever comes first (1, no bound); N: no warm-up
   --connections N                  of `fan`, each with one request in flight (64)
   --clients N --groups N           client ids of `fan`, or of `census`, which has groups too (1, 1)
-  --pool N                         names of each kind that `invent` uses again and again (150)
+  --pool N                         names of each kind that `invent` uses again and again (100)
   --pid PID                        whose CPU time is taken
   --allow-error CODE               an error code that is no failure";
 
@@ -97,7 +97,9 @@ fn run(arguments: &[String]) -> Result<(), String> {
             let (clients, groups) = (options.get("clients", 1)?, options.get("groups", 1)?);
             census::census(&target, &plan, clients, groups)
         }
-        "invent" => invent::invent(&target, options.get("rate", 1000.0)?, options.get("pool", 150)?),
+        "invent" => {
+            invent::invent(&target, options.get("rate", 1000.0)?, options.get("pool", 100)?)
+        }
         "connect" => load::connect(&target, &plan),
         "rate" => {
             let outcomes = load::rate(&target, &addresses, &plan, options.get("rate", 1000.0)?);

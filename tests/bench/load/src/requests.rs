@@ -186,16 +186,18 @@ impl Plan {
                 input.i32()?;
                 input.i16()?
             }
-            Kind::Produce => self.partitions(&mut input, self.topics, self.partitions, |input| {
-                let error = input.i16()?;
-                input.take(3 * 8)?;
-                if input.count()?.unwrap_or(0) > 0 {
-                    return Err(wrong("errors of records where none were wrong".into()));
-                }
-                input.string()?;
-                input.end()?;
-                Ok(error)
-            })?,
+            Kind::Produce => {
+                self.partitions(&mut input, self.topics, self.partitions, |input| {
+                    let error = input.i16()?;
+                    input.take(3 * 8)?;
+                    if input.count()?.unwrap_or(0) > 0 {
+                        return Err(wrong("errors of records where none were wrong".into()));
+                    }
+                    input.string()?;
+                    input.end()?;
+                    Ok(error)
+                })?
+            }
             Kind::Fetch => {
                 input.i32()?;
                 let whole = input.i16()?;

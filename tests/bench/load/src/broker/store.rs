@@ -201,7 +201,8 @@ mod tests {
         let records = i32::from_be_bytes([one[57], one[58], one[59], one[60]]);
         assert_eq!(store.append("t", 0, &one), Ok((0, 0)));
         assert_eq!(store.append("t", 0, &one), Ok((i64::from(records), 0)));
-        let found = store.fetch("t", 0, i64::from(records), 1 << 20, Duration::ZERO).expect("found");
+        let found =
+            store.fetch("t", 0, i64::from(records), 1 << 20, Duration::ZERO).expect("found");
         assert_eq!(found.batches.len(), 1);
         assert_eq!(found.batches[0][..8], i64::from(records).to_be_bytes());
         assert_eq!(found.batches[0][16..], one[16..]);

@@ -1,0 +1,57 @@
+"""What peers choose is bounded: an honest proxy has as many series as docs/performance.md says, a hostile client gains
+nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench import arms, attack, series
+from lab import Envoy, bootstrap, cluster, free_port, listener, paths, wasm_filter
+
+# Small, so that a short attack reaches every cap; and no unknown versions, which have the most combinations.
+CAPS = {"labels": {"topic": {"values_max": 10}, "client_id": {"values_max": 10}, "group": {"values_max": 10},
+                   "software": {"values_max": 4}, "software_version": {"values_max": 4}, "request": {"values_max": 2},
+                   "api_version": {"values_max": 0}, "error": {"values_max": 2}},
+        "limits": {"combinations_max": 20}}
+CONNECTIONS = 3000
+
+
+@pytest.fixture(scope="module")
+def tools() -> Iterator[arms.Tools]:
+    yield arms.build(paths.artifact())
+
+
+def test_every_metric_has_a_formula() -> None:
+    assert set(series.LABEL_SETS) | series.OCCASIONAL == set(series.catalog())
+
+
+@pytest.mark.parametrize(("topics", "clients", "groups"), [(1, 1, 1), (3, 4, 5), (40, 4, 2)])
+def test_series_are_as_many_as_the_formulas_say(folder: Path, tools: arms.Tools, topics: int, clients: int,
+                                                groups: int) -> None:
+    port = free_port()
+    here = folder / f"census-{topics}-{clients}-{groups}"
+    with arms.stand_in(tools) as broker:
+        config = bootstrap([listener("census", port, "broker", [wasm_filter({})])], [cluster("broker", broker.port)])
+        with Envoy(here, config, overlays=[paths.STATS_TAGS]) as envoy:
+            arms.load(tools, ["census", "--address", f"127.0.0.1:{port}", "--topics", str(topics),
+                              "--clients", str(clients), "--groups", str(groups)])
+            stats = series.settled_series(envoy)
+            kept = sum("kafka_filter_" in line for line in envoy.admin("/stats?filter=kafka_filter_").splitlines())
+    expected_stats, expected_series = series.predicted(series.census_traffic(topics, clients, groups))
+    assert series.observed(stats) == expected_series
+    assert kept == sum(expected_stats.values())
+
+
+def test_a_hostile_client_gains_nothing(folder: Path, tools: arms.Tools) -> None:
+    """Every name and number that a client may choose is invented, until long after the caps are reached."""
+    found = attack.attack(tools, folder / "attack", seconds=120, per_second=300, every=0.5, configuration=CAPS,
+                          further=("--count", str(CONNECTIONS), "--pool", "12"))
+    last = found.samples[-1]
+    assert last.connections >= CONNECTIONS, f"{last.connections} connections in two minutes prove nothing"
+    assert not found.growth(), "\n".join(found.growth())
+    assert last.label_values == {"topic": 10, "client_id": 10, "group": 10, "software": 4, "software_version": 4,
+                                 "request": 2}
+    assert 300 < last.stats < 1_500, "that is not what these caps come to"
