@@ -16,13 +16,19 @@ mod support;
 
 use std::collections::BTreeMap;
 
+use support::fetching::{Ask, failed_part, fetch_told, part, share_fetch, share_told};
+use support::groups::{
+    CONSUMER_GROUP_HEARTBEAT, Joined, commit, commit_in_transaction, committed,
+    committed_in_transaction, describe, described, epoch_heartbeat, epoch_told, fetch_offsets,
+    join, leave, left, told_offsets,
+};
 use support::messages::{
     Topic, api_versions, api_versions_told, fetch, fetched, heartbeat, heartbeat_told, metadata,
     produce, produced, records, told,
 };
 use support::play::{Process, Split, Step, differences};
 use support::random::Random;
-use support::wire::{Wire, batch, framed, request, response};
+use support::wire::{Wire, batch, framed, request, response, sent_by};
 #[cfg(target_family = "wasm")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -62,6 +68,18 @@ fn laws_hold_in_random_conversations() {
         "connections_opaque_total{reason=desync}",
         "undecoded_messages_total{reason=malformed,request=Produce}",
         "label_values_overflowed_total{label=topic}",
+        "label_values_overflowed_total{label=client_id}",
+        "label_values_overflowed_total{label=group}",
+        "client_fetched_records_total{topic=orders,client_id=one}",
+        "client_produced_records_total{topic=orders,client_id=__none__}",
+        "client_software_connections_total{software=made-by-hand,software_version=1.0}",
+        "deprecated_requests_total{request=FetchConsumer,api_version=3,client_id=one}",
+        "group_requests_total{request=OffsetCommit,group=billing}",
+        "group_errors_total{request=DescribeGroups,error=GROUP_ID_NOT_FOUND,group=__other__}",
+        "group_rebalances_total{group=billing}",
+        "group_join_duration_microseconds{group=billing}",
+        "topic_end_to_end_latency_milliseconds{topic=orders}",
+        "topic_request_duration_microseconds{topic=orders,request=ShareFetch}",
     ] {
         assert!(seen.contains_key(name), "{name} never came: {seen:#?}");
     }
@@ -145,7 +163,11 @@ fn hold(decisions: &[Decision], seed: u64) -> BTreeMap<String, i64> {
     let steps = conversation(decisions);
     let mut process = Process::new(CONFIG, WORKERS);
     for step in &steps {
-        process.play(std::slice::from_ref(step), Split::Whole);
+        process.go_on(std::slice::from_ref(step), Split::Whole);
+        // As many seconds as new series need to have their turns.
+        for _ in 0..3 {
+            process.tick();
+        }
         check_sums(&process);
     }
     process.close_all();
@@ -206,6 +228,7 @@ fn conversation(decisions: &[Decision]) -> Vec<Step> {
         match what % 16 {
             0..=6 => {
                 let (asked, answered) = exchange(byte % KINDS, id);
+                let asked = by_one_of_many(asked, number);
                 steps.push(Step::Client(connection, corrupted(asked, number, byte)));
                 answers[connection].extend(answered);
             }
@@ -225,10 +248,24 @@ fn conversation(decisions: &[Decision]) -> Vec<Step> {
                 steps.push(Step::Close(connection));
                 steps.push(Step::Open(connection, usize::from(byte) % WORKERS));
             }
-            _ => steps.push(Step::Wait(u64::from(number))),
+            _ if byte % 2 == 0 => steps.push(Step::Tick),
+            _ => steps.push(Step::Wait(u64::from(number) * 10_000)),
         }
     }
     steps
+}
+
+/// A request of another client than the usual one, where it has a header with a client id.
+fn by_one_of_many(asked: Vec<u8>, number: u16) -> Vec<u8> {
+    let has_client_id = asked.get(12..).is_some_and(|rest| rest.starts_with(b"\0\x08client-1"));
+    let long = [b'x'; 300];
+    match number % 7 {
+        0 if has_client_id => sent_by(Some(b"one"), &asked),
+        1 if has_client_id => sent_by(Some(b"two"), &asked),
+        2 if has_client_id => sent_by(None, &asked),
+        3 if has_client_id => sent_by(Some(&long), &asked),
+        _ => asked,
+    }
 }
 
 /// One message in a dozen has a byte changed, is cut, or has bytes too many.
@@ -248,7 +285,7 @@ fn decision(random: &mut Random) -> Decision {
     (bytes[0], bytes[1], u16::from_be_bytes([bytes[2], bytes[3]]), bytes[4])
 }
 
-const KINDS: u8 = 14;
+const KINDS: u8 = 27;
 
 /// A request of this kind with its answer, when it gets one.
 fn exchange(kind: u8, id: i32) -> (Vec<u8>, Option<Vec<u8>>) {
@@ -281,6 +318,45 @@ fn exchange(kind: u8, id: i32) -> (Vec<u8>, Option<Vec<u8>>) {
         12 => (
             request(120, 3, id, false).raw(&[7; 20]).frame(),
             Some(response(id, false).raw(&[8; 20]).frame()),
+        ),
+        13 => (join(5, id, "billing", "member-1"), {
+            let (leader, member) = ("member-1", "member-1");
+            Some(Joined { version: 5, error: 0, generation: id, leader, member }.frame(id))
+        }),
+        14 => (
+            commit(8, id, ("billing", 5), &[(orders, &[(0, 7), (1, 8)])]),
+            Some(committed(8, id, &[(orders, &[(0, 0), (1, 22)])])),
+        ),
+        15 => (
+            commit_in_transaction(3, id, ("audit", 5), &[(orders, &[(1, 9)])]),
+            Some(committed_in_transaction(3, id, &[(orders, &[(1, 0)])])),
+        ),
+        16 => {
+            let of_billing: &[(Topic, &[(i32, i64, i16)])] = &[(orders, &[(0, 5, 0), (1, -1, 0)])];
+            let told = [("billing", 0, of_billing), ("audit", 69, &[])];
+            (fetch_offsets(9, id, &["billing", "audit"]), Some(told_offsets(9, id, &told)))
+        }
+        17 => (
+            epoch_heartbeat(CONSUMER_GROUP_HEARTBEAT, id, "billing", id % 5),
+            Some(epoch_told(CONSUMER_GROUP_HEARTBEAT, id, 0, 3)),
+        ),
+        18 => (
+            describe(id, &["billing", "search"]),
+            Some(described(id, &[("billing", 0), ("search", 69)])),
+        ),
+        19 => (leave(4, id, "billing", 2), Some(left(4, id, 0, &[0, 25]))),
+        20 => (share_fetch(id, Some("audit"), &[1]), Some(share_told(id, &[(1, 0, set)]))),
+        21..=24 => {
+            let offset = i64::from(id % 50);
+            let topics: &[(Topic, &[(i32, i64)])] =
+                &[(orders, &[(0, offset), (1, 0)]), (audit, &[(0, 9)])];
+            let ask = Ask { version: 11, replica: -1, epoch: 1, topics, forgotten: &[] };
+            let parts = vec![part(0, 100, set), part(1, offset, Vec::new()), failed_part(2, 6)];
+            (ask.frame(id), Some(fetch_told(11, id, &[(orders, parts)])))
+        }
+        25 => (
+            request(1, 3, id, false).i32(-1).i32(500).i32(1).i32(9).array(0).frame(),
+            Some(response(id, false).i32(0).array(0).frame()),
         ),
         _ => (
             Wire::default().i16(0).i16(15).i32(id).i16(-1).raw(&[9; 20]).frame(),

@@ -13,10 +13,13 @@ use crate::metrics::series::{Party, Topic};
 /// What is known of the client.
 #[derive(Default)]
 pub(super) struct Identity {
-    client_id: Box<[u8]>,
+    /// Of the last request that was read; its memory is used again, as requests of several clients
+    /// may take turns.
+    client_id: Vec<u8>,
     client: Option<Party>,
     /// The group that was named last.
-    group: Option<(Box<[u8]>, Party)>,
+    group_name: Vec<u8>,
+    group: Option<Party>,
     software: Option<Party>,
     /// Its name, until its version is read.
     software_name: Box<[u8]>,
@@ -38,7 +41,8 @@ impl Identity {
         if !std::mem::replace(&mut self.client_id_told, true) {
             meter.note(Fact::ClientId, '/', [id].into_iter());
         }
-        self.client_id = id.into();
+        self.client_id.clear();
+        self.client_id.extend_from_slice(id);
         self.client = None;
     }
 
@@ -52,15 +56,17 @@ impl Identity {
 
     /// A group as a label value: a connection names the same one again and again.
     pub(super) fn group<H: Host>(&mut self, meter: &mut Meter<'_, H>, name: &[u8]) -> Party {
-        match &self.group {
-            Some((last, party)) if **last == *name => *party,
-            _ => {
-                let party = meter.party(Label::Group, name);
-                // What is not told apart is counted as such each time.
-                self.group = party.index().map(|_| (name.into(), party));
-                party
-            }
+        if let Some(party) = self.group
+            && *name == *self.group_name
+        {
+            return party;
         }
+        let party = meter.party(Label::Group, name);
+        // What is not told apart is counted as such each time.
+        self.group = party.index().map(|_| party);
+        self.group_name.clear();
+        self.group_name.extend_from_slice(name);
+        party
     }
 
     /// The client's software as a label value, which is counted by its own metrics only.
