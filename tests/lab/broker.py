@@ -11,6 +11,7 @@ listener of its own, whose advertised port is Envoy's. The listener DIRECT is al
 from __future__ import annotations
 
 import functools
+import os
 import shutil
 import socket
 import struct
@@ -40,7 +41,8 @@ class Kafka:
     """A cluster of brokers; use it in a `with` block. Ready means: every broker answers ApiVersions and has joined.
 
     `users` (name to password) may log in on SASL listeners; with `acls` an authorizer denies SASL users what no ACL
-    allows, while clients of listeners without SASL may do everything. `properties` adds to the brokers' properties.
+    allows, while clients of listeners without SASL may do everything. `properties` adds to the brokers' properties,
+    `plugins` are folders or jars whose classes these may name.
     """
 
     folder: Path
@@ -53,6 +55,7 @@ class Kafka:
     heap: str = "512m"
     # The second compiler costs more than it gives in a short run; a benchmark sets () instead.
     jvm: Sequence[str] = ("-XX:TieredStopAtLevel=1",)
+    plugins: Sequence[Path] = ()
 
     def __post_init__(self) -> None:
         names = ["DIRECT", *(listener.name for listener in self.listeners)]
@@ -89,7 +92,7 @@ class Kafka:
                 self._java(f"format-{broker}", "kafka.tools.StorageTool", arguments + self._scram_arguments())
             for broker in range(self.brokers):
                 config = self._home(broker) / "server.properties"
-                command = java_command(self.version, "kafka.Kafka", [str(config)], self.heap, self.jvm)
+                command = java_command(self.version, "kafka.Kafka", [str(config)], self.heap, self.jvm, self.plugins)
                 self._children.append(Child(f"kafka-{broker + 1}", command, self.folder / f"kafka-{broker + 1}.log",
                                             environment=_QUIET))
             for broker, child in enumerate(self._children):
@@ -203,11 +206,12 @@ class Kafka:
 
 
 def java_command(version: str, main: str, arguments: Sequence[str], heap: str = "256m",
-                 jvm: Sequence[str] = ("-XX:TieredStopAtLevel=1",)) -> list[str]:
+                 jvm: Sequence[str] = ("-XX:TieredStopAtLevel=1",), plugins: Sequence[Path] = ()) -> list[str]:
     """The command line of a Java program on one Kafka release's class path, with a bounded heap."""
+    classpath = os.pathsep.join([*map(str, plugins), paths.kafka_classpath(version)])
     return ["java", f"-Xmx{heap}", "-XX:+UseSerialGC", "-Xshare:auto", *jvm,
             "-Dorg.slf4j.simpleLogger.showDateTime=true", "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
-            "-cp", paths.kafka_classpath(version), main, *arguments]
+            "-cp", classpath, main, *arguments]
 
 
 def _request(api_key: int, api_version: int, body: bytes) -> bytes:

@@ -25,13 +25,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="lab.py", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("setup", help="install the pinned parts; resumable, offline once done")
-    command.add_argument("part", nargs="*", help="parts or groups (demo, bench, schemas, e2e, monitoring, rust, fuzz, all)")
+    command.add_argument("part", nargs="*",
+                         help="parts or groups (demo, bench, schemas, e2e, monitoring, istio, rust, fuzz, all)")
     command.add_argument("--with", dest="extra", action="append", default=[], metavar="GROUP",
                          help="install this group too, for example --with fuzz")
     commands.add_parser("doctor", help="say what is there and what is missing")
     command = commands.add_parser("env", help="print where the parts are, as shell assignments")
     command.add_argument("--json", action="store_true", help="print them as JSON")
-    for name, about in (("test-e2e", "run the end-to-end tests"), ("test-monitoring", "run the tests of rules and alerts")):
+    for name, about in (("test-e2e", "run the end-to-end tests"),
+                        ("test-monitoring", "run the tests of rules and alerts"),
+                        ("test-istio", "run the tests of Istio's manifests")):
         command = commands.add_parser(name, help=f"{about}; further arguments go to pytest", prefix_chars="\0")
         command.add_argument("pytest", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()
@@ -77,7 +80,8 @@ def _test(arguments: argparse.Namespace) -> int:
             continue  # pytest got the same signal and is cleaning up
 
 
-_COMMANDS = {"setup": _setup, "doctor": _doctor, "env": _env, "test-e2e": _test, "test-monitoring": _test}
+_COMMANDS = {"setup": _setup, "doctor": _doctor, "env": _env, "test-e2e": _test, "test-monitoring": _test,
+             "test-istio": _test}
 
 if __name__ == "__main__":
     sys.exit(main())

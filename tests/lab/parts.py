@@ -57,6 +57,7 @@ def all_parts() -> list[Part]:
         _prometheus(),
         _kafka(previous),
         _messages(previous),
+        _oldest_client(),
         _cargo("wasm-bindgen-cli", "wasm-bindgen-test-runner"),
         _cargo("cargo-deny", "cargo-deny"),
         _cargo("cargo-fuzz", "cargo-fuzz"),
@@ -73,8 +74,9 @@ def groups() -> dict[str, list[str]]:
         "demo": demo,
         "bench": demo,
         "schemas": schemas,
-        "e2e": [*demo, "npm", "kcat", f"kafka-{previous}"],
+        "e2e": [*demo, "npm", "kcat", f"kafka-{previous}", f"kafka-clients-{paths.KAFKA_CLIENTS_OLDEST}"],
         "monitoring": ["python", "prometheus"],
+        "istio": [*demo, "kcat", "prometheus"],
         "rust": ["wasm-bindgen-cli", "cargo-deny"],
         "fuzz": ["cargo-fuzz", "nightly"],
         "default": [part.name for part in all_parts() if part.name not in ("cargo-fuzz", "nightly")],
@@ -82,12 +84,21 @@ def groups() -> dict[str, list[str]]:
 
 
 def _kafka(version: str) -> Part:
-    scala, slf4j = PINS["kafka"]["scala"], PINS["kafka"]["slf4j"]
-    pom = _POM.format(version=version, scala=scala, slf4j=slf4j)
-    home = paths.kafka_home(version)
+    pom = _POM.format(version=version, scala=PINS["kafka"]["scala"], slf4j=PINS["kafka"]["slf4j"])
+    return _maven(f"kafka-{version}", f"Apache Kafka {version} from Maven", pom, version, paths.kafka_home(version))
 
+
+def _oldest_client() -> Part:
+    version = paths.KAFKA_CLIENTS_OLDEST
+    pom = _CLIENT_POM.format(version=version, slf4j=PINS["kafka"]["slf4j"])
+    name = f"kafka-clients-{version}"
+    return _maven(name, f"the Java client of Kafka {version} from Maven", pom, version, LAB / name)
+
+
+def _maven(name: str, about: str, pom: str, version: str, home: Path) -> Part:
+    """What a pom depends on, as jars in `lib`; kafka-clients of the given version must be among them."""
     def install() -> None:
-        scratch = _scratch(f"kafka-{version}")
+        scratch = _scratch(name)
         (scratch / "pom.xml").write_text(pom)
         _run(["mvn", "-B", "-ntp", "dependency:copy-dependencies", "-DoutputDirectory=lib",
               "-DincludeScope=runtime"], cwd=scratch)
@@ -95,8 +106,7 @@ def _kafka(version: str) -> Part:
             raise Missing(f"Maven ended well but left no kafka-clients-{version}.jar")
         _replace(scratch, home)
 
-    return Part(f"kafka-{version}", f"Apache Kafka {version} from Maven", pom, (home / "lib").is_dir, install,
-                _needs_java)
+    return Part(name, about, pom, (home / "lib").is_dir, install, _needs_java)
 
 
 def _messages(version: str) -> Part:
@@ -297,6 +307,28 @@ _POM = """<?xml version="1.0" encoding="UTF-8"?>
       <exclusions>
         <exclusion><groupId>org.slf4j</groupId><artifactId>slf4j-reload4j</artifactId></exclusion>
       </exclusions>
+    </dependency>
+    <dependency>
+      <groupId>org.slf4j</groupId>
+      <artifactId>slf4j-simple</artifactId>
+      <version>{slf4j}</version>
+    </dependency>
+  </dependencies>
+</project>
+"""
+
+_CLIENT_POM = """<?xml version="1.0" encoding="UTF-8"?>
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>kafka-filter</groupId>
+  <artifactId>lab-kafka-clients</artifactId>
+  <version>1</version>
+  <packaging>pom</packaging>
+  <dependencies>
+    <dependency>
+      <groupId>org.apache.kafka</groupId>
+      <artifactId>kafka-clients</artifactId>
+      <version>{version}</version>
     </dependency>
     <dependency>
       <groupId>org.slf4j</groupId>

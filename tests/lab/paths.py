@@ -16,6 +16,8 @@ PINS = tomllib.loads((HERE / "versions.toml").read_text())
 
 KAFKA_CURRENT: str = PINS["kafka"]["current"]
 KAFKA_PREVIOUS: str = PINS["kafka"]["previous"]
+# A client library without a broker.
+KAFKA_CLIENTS_OLDEST: str = PINS["kafka"]["oldest_client"]
 
 VENV = LAB / "venv"
 PYTHON = VENV / "bin" / "python"
@@ -44,6 +46,14 @@ def kafka_classpath(version: str) -> str:
     lib = kafka_home(version) / "lib"
     if not lib.is_dir():
         raise Missing(f"{lib} is missing: run `python3 tests/lab/lab.py setup kafka-{version}`")
+    return f"{lib}/*"
+
+
+def old_clients_classpath() -> str:
+    """The class path of the oldest Java client that is tested with."""
+    lib = LAB / f"kafka-clients-{KAFKA_CLIENTS_OLDEST}" / "lib"
+    if not lib.is_dir():
+        raise Missing(f"{lib} is missing: run `python3 tests/lab/lab.py setup kafka-clients-{KAFKA_CLIENTS_OLDEST}`")
     return f"{lib}/*"
 
 

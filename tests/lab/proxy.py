@@ -113,17 +113,29 @@ class Envoy:
         return 0
 
     def quiet_stats(self, timeout: float = 20.0) -> Stats:
-        """The filter's statistics once all connections are closed and Envoy has merged its workers' histograms."""
+        """The filter's statistics once all connections are closed, all is handed over, and histograms are merged.
+
+        The filter hands its counters over once a second, each worker its own.
+        """
         gauge = "kafka_filter_connections_active"
         wait_until(f"{gauge} to return to zero", lambda: self.stats().total(gauge) == 0, timeout, self._child)
         # One that never agrees is the reader's to find: its numbers tell more than a timeout.
-        deadline = time.monotonic() + 2 + 2 * self._flush_seconds
+        deadline = time.monotonic() + 3 + 2 * self._flush_seconds
         while True:
+            accepted = self._accepted()
             stats = self.stats()
             measured = stats.total("kafka_filter_request_duration_microseconds_count")
-            if measured == stats.total("kafka_filter_responses_total") or time.monotonic() > deadline:
+            agreed = (measured == stats.total("kafka_filter_responses_total")
+                      and accepted == stats.total("kafka_filter_connections_closed_total"))
+            if agreed or time.monotonic() > deadline:
                 return stats
             time.sleep(0.05)
+
+    def _accepted(self) -> int:
+        """How many connections the listeners have taken so far, by Envoy's own count."""
+        lines = self.admin("/stats?filter=^listener\\..*\\.downstream_cx_total$").splitlines()
+        counts = (line.rpartition(": ") for line in lines)
+        return sum(int(value) for name, _, value in counts if ".worker_" not in name and ".admin." not in name)
 
     def cpu_seconds(self) -> float:
         """CPU time of the process so far, user and system (Linux)."""
@@ -139,7 +151,8 @@ class Envoy:
         return int(now[1]), int(peak[1])
 
     def log_lines(self) -> list[str]:
-        return self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        """The lines of Envoy's log that are written to their end."""
+        return self.log.read_text(errors="replace").split("\n")[:-1] if self.log.exists() else []
 
     def access_entries(self) -> list[Json]:
         """What the listeners made with `access_log=envoy.access_log` wrote, a dict for each closed connection."""
@@ -256,11 +269,15 @@ def unexpected_log_lines(lines: Sequence[str], allowed: Sequence[tuple[str, str]
 
 def _json_access_log(path: Path) -> Json:
     fields = {"downstream": "%DOWNSTREAM_REMOTE_ADDRESS%", "upstream_local": "%UPSTREAM_LOCAL_ADDRESS%",
-              "received": "%BYTES_RECEIVED%", "sent": "%BYTES_SENT%", "flags": "%RESPONSE_FLAGS%"}
+              "received": "%BYTES_RECEIVED%", "sent": "%BYTES_SENT%", "flags": "%RESPONSE_FLAGS%",
+              **{fact: f"%FILTER_STATE(wasm.kafka_{fact}:PLAIN)%" for fact in FACTS}}
     return {"name": "envoy.access_loggers.file", "typed_config": {
         "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
         "path": str(path), "log_format": {"json_format": fields}}}
 
+
+# What the filter tells of a connection, for access logs.
+FACTS = ("client_id", "client_software", "topics", "opaque_reason")
 
 # Envoy's own warnings in a healthy run: (pattern, reason).
 ALLOWED_LOG: tuple[tuple[str, str], ...] = (

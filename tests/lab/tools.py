@@ -30,6 +30,12 @@ def java(main: str, *arguments: str, version: str = paths.KAFKA_CURRENT, stdin: 
     return _run(java_command(version, main, arguments, heap), stdin, timeout, fails)
 
 
+def javac(folder: Path, classpath: str, *sources: Path) -> None:
+    """Compiles Java sources into a folder, which is made; raises Failed with what the compiler says."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _run(["javac", "-nowarn", "-cp", classpath, "-d", str(folder), *map(str, sources)], "", 90, False)
+
+
 def kcat(*arguments: str, stdin: str = "", timeout: float = 60.0, fails: bool = False) -> str:
     """Runs kcat and returns what it wrote to stdout."""
     if not shutil.which("kcat"):
