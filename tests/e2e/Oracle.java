@@ -9,18 +9,20 @@ import java.io.EOFException;
 import java.io.FileInputStream;
 import java.io.InputStreamReader;
 import java.io.PrintWriter;
+import java.lang.reflect.Method;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.Locale;
+import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.message.ApiMessageType;
 import org.apache.kafka.common.message.FetchResponseData;
 import org.apache.kafka.common.message.ProduceRequestData;
+import org.apache.kafka.common.message.ShareFetchResponseData;
 import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.protocol.ApiMessage;
 import org.apache.kafka.common.protocol.ByteBufferAccessor;
 import org.apache.kafka.common.protocol.Errors;
-import org.apache.kafka.common.record.internal.MemoryRecords;
-import org.apache.kafka.common.record.internal.RecordBatch;
 import org.apache.kafka.common.requests.RequestHeader;
 
 /**
@@ -28,11 +30,17 @@ import org.apache.kafka.common.requests.RequestHeader;
  *
  * <p>Reads names of files from stdin; each holds messages as kind (1 byte, 0 request, 1 response), api key (2), api
  * version (2), size (4), message. Writes a JSON object a line for each into the file with ".json" appended, then "done".
+ * The first line it writes names the request versions that this Kafka release has, by API.
+ *
+ * <p>Compiles against every release of the lab. Record classes have moved between packages since 3.9, and so are
+ * called without naming them.
  */
 public final class Oracle {
     private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
 
     public static void main(String[] arguments) throws Exception {
+        System.out.println(versions());
+        System.out.flush();
         BufferedReader names = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (String name = names.readLine(); name != null; name = names.readLine()) {
             try {
@@ -44,6 +52,17 @@ public final class Oracle {
             }
             System.out.flush();
         }
+    }
+
+    private static ObjectNode versions() {
+        ObjectNode node = JSON.objectNode();
+        for (ApiMessageType type : ApiMessageType.values()) {
+            ObjectNode one = node.putObject(type.name);
+            one.put("key", type.apiKey());
+            one.put("lowest", type.lowestSupportedVersion());
+            one.put("highest", type.highestSupportedVersion(true));
+        }
+        return node;
     }
 
     private static void decodeFile(String name) throws Exception {
@@ -75,7 +94,7 @@ public final class Oracle {
         if (data instanceof ProduceRequestData) {
             ArrayNode sets = node.putArray("sets");
             ((ProduceRequestData) data).topicData().forEach(topic -> topic.partitionData().forEach(partition ->
-                    sets.add(recordSet(topic.name(), topic.topicId().toString(), partition.records()))));
+                    sets.add(recordSet(topic.name(), topicId(topic), partition.records()))));
         }
         return node;
     }
@@ -98,6 +117,10 @@ public final class Oracle {
             ArrayNode sets = node.putArray("sets");
             ((FetchResponseData) data).responses().forEach(topic -> topic.partitions().forEach(partition ->
                     sets.add(recordSet(topic.topic(), topic.topicId().toString(), partition.records()))));
+        } else if (data instanceof ShareFetchResponseData) {
+            ArrayNode sets = node.putArray("sets");
+            ((ShareFetchResponseData) data).responses().forEach(topic -> topic.partitions().forEach(partition ->
+                    sets.add(recordSet("", topic.topicId().toString(), partition.records()))));
         }
         return node;
     }
@@ -132,17 +155,41 @@ public final class Oracle {
         ObjectNode set = JSON.objectNode();
         set.put("topic", topic);
         set.put("topicId", topicId);
-        MemoryRecords memory = records == null ? MemoryRecords.EMPTY : (MemoryRecords) records;
-        set.put("bytes", memory.sizeInBytes());
+        set.put("bytes", records == null ? 0 : (Integer) get(records, "sizeInBytes"));
         ArrayNode batches = set.putArray("batches");
-        for (RecordBatch batch : memory.batches()) {
+        if (records == null) {
+            return set;
+        }
+        for (Object batch : (Iterable<?>) get(records, "batches")) {
             ObjectNode one = batches.addObject();
-            one.put("codec", batch.compressionType().name);
-            one.put("records", batch.countOrNull());
-            one.put("control", batch.isControlBatch());
-            one.put("bytes", batch.sizeInBytes());
+            byte magic = (Byte) get(batch, "magic");
+            // The outer message of an old compressed set hides its count: one, for all that the wire says.
+            Integer count = (Integer) get(batch, "countOrNull");
+            one.put("codec", get(batch, "compressionType").toString().toLowerCase(Locale.ROOT));
+            one.put("records", count != null ? count : 1);
+            one.put("control", (Boolean) get(batch, "isControlBatch"));
+            one.put("bytes", (Integer) get(batch, "sizeInBytes"));
+            one.put("createTime", magic >= 1 && get(batch, "timestampType").toString().equals("CreateTime"));
+            one.put("maxTimestamp", magic >= 1 ? (Long) get(batch, "maxTimestamp") : -1);
         }
         return set;
+    }
+
+    /** The id by which a Produce request names a topic; Kafka 3.9 knows no such field. */
+    private static String topicId(ProduceRequestData.TopicProduceData topic) {
+        boolean known = Arrays.stream(topic.getClass().getMethods()).anyMatch(m -> m.getName().equals("topicId"));
+        return (known ? get(topic, "topicId") : Uuid.ZERO_UUID).toString();
+    }
+
+    /** Calls a method without arguments that some interface of the object's class declares for all to use. */
+    private static Object get(Object object, String method) {
+        try {
+            Method found = object.getClass().getMethod(method);
+            found.setAccessible(true);
+            return found.invoke(object);
+        } catch (ReflectiveOperationException failure) {
+            throw new IllegalStateException(object.getClass() + " has no " + method, failure);
+        }
     }
 
     private static void skipTags(ByteBuffer bytes) {

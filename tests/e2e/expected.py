@@ -6,16 +6,22 @@ the catalog's (docs/metrics.md); nothing here is taken from the filter's code.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+import groups
 from frames import Exchange
 from lab import Stats
 from oracle import Json, Oracle
 
 PREFIX = "kafka_filter_"
 NO_TOPIC_ID = "AAAAAAAAAAAAAAAAAAAAAA"
+# What a label reads when the peer said nothing.
+NOTHING = "__none__"
+# The codecs by the number that stands in PushTelemetry.
+CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 
 # Metrics that are compared series by series, with the labels that distinguish them.
 EXACT: Mapping[str, tuple[str, ...]] = {
@@ -42,8 +48,19 @@ EXACT: Mapping[str, tuple[str, ...]] = {
     "topic_fetched_bytes_total": ("topic",),
     "topic_fetched_batches_total": ("topic", "compression"),
     "undecoded_messages_total": ("reason", "request"),
+    "topic_end_to_end_latency_milliseconds_count": ("topic",),
+    "client_produced_records_total": ("topic", "client_id"),
+    "client_produced_bytes_total": ("topic", "client_id"),
+    "client_fetched_records_total": ("topic", "client_id"),
+    "client_fetched_bytes_total": ("topic", "client_id"),
+    "client_software_connections_total": ("software", "software_version"),
+    "client_telemetry_pushes_total": ("compression", "software"),
+    "deprecated_requests_total": ("request", "api_version", "client_id"),
+    "group_requests_total": ("request", "group"),
+    "group_errors_total": ("request", "error", "group"),
+    "group_rebalances_total": ("group",),
+    "group_join_duration_microseconds_count": ("group",),
 }
-
 
 # Where a response speaks of one topic after another: the arrays whose elements are topics.
 TOPIC_ARRAYS: Mapping[str, tuple[str, ...]] = {
@@ -61,7 +78,15 @@ TOPIC_ARRAYS: Mapping[str, tuple[str, ...]] = {
     "TxnOffsetCommit": ("topics",),
     "CreatePartitions": ("results",),
     "DescribeTopicPartitions": ("topics",),
+    "ShareFetch": ("responses",),
+    "ShareAcknowledge": ("responses",),
 }
+
+# KIP-511, for names and versions of software.
+SOFTWARE = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?")
+
+# The requests whose answers bring records to consumers.
+FETCHING = ("FetchConsumer", "ShareFetch")
 
 
 @dataclass
@@ -97,18 +122,29 @@ def expect(connections: int, exchanges: list[Exchange], oracle: Oracle, topic_na
     requests, responses = oracle.decode(exchanges)
     answers = iter(responses)
     learn_topics(responses, topic_names)
+    software: dict[int, str] = {}
     for exchange, request in zip(exchanges, requests, strict=True):
         name = request_name(request)
+        response = next(answers) if exchange.response is not None else None
         expected.add("requests_total", 1, name, str(exchange.api_version))
         expected.add("request_bytes_total", len(exchange.request) + 4, name)
-        _records(expected, "produced", request, topic_names)
-        if exchange.response is not None:
-            _response(expected, name, request, exchange.response, next(answers), topic_names)
+        if oracle.is_dropped(request["api"], exchange.api_version):
+            expected.add("deprecated_requests_total", 1, name, str(exchange.api_version), client_id(request))
+        _records(expected, "produced", request, client_id(request), topic_names)
+        _software(expected, exchange.connection, request, software)
+        groups.count(expected.add, name, request, response)
+        if response is not None and exchange.response is not None:
+            _response(expected, name, request, exchange.response, response, topic_names)
         elif exchange.acknowledged:
             expected.add("in_flight_evicted_total", 1)
         else:
             expected.add("unacknowledged_requests_total", 1)
     return expected
+
+
+def client_id(request: Json) -> str:
+    """The value of the label `client_id`."""
+    return request["clientId"] or NOTHING
 
 
 def request_name(request: Json) -> str:
@@ -139,29 +175,54 @@ def _response(expected: Expected, name: str, request: Json, message: bytes, resp
         expected.add("response_errors_total", 1, name, error)
     for code in _topic_errors(response["data"], TOPIC_ARRAYS.get(response["api"], ()), False):
         expected.add("topic_errors_total", 1, name, response["errorNames"][str(code)])
-    timed = {"Produce": request, "FetchConsumer": response}.get(name, {})
+    timed = {"Produce": request, **dict.fromkeys(FETCHING, response)}.get(name, {})
     for topic in {_topic_of(record_set, topic_names) for record_set in timed.get("sets", [])}:
         expected.add("topic_request_duration_microseconds_count", 1, topic, name)
     throttled = response["data"].get("throttleTimeMs", 0)
     if throttled > 0:
         expected.add("throttled_responses_total", 1, name)
         expected.add("throttle_time_milliseconds_total", throttled, name)
-    if name == "FetchConsumer":
-        _records(expected, "fetched", response, topic_names)
+    if name in FETCHING:
+        _records(expected, "fetched", response, client_id(request), topic_names)
+        _latencies(expected, response, topic_names)
 
 
-def _records(expected: Expected, direction: str, message: Json, topic_names: dict[str, str]) -> None:
+def _records(expected: Expected, direction: str, message: Json, client: str, topic_names: dict[str, str]) -> None:
+    """The records, bytes and batches of a topic, and the first two once more for the client."""
     for record_set in message.get("sets", []):
         topic = _topic_of(record_set, topic_names)
-        if direction == "produced":
-            expected.add("topic_produced_bytes_total", record_set["bytes"], topic)
-        for batch in record_set["batches"]:
-            if batch["control"]:
-                continue
-            expected.add(f"topic_{direction}_records_total", batch["records"], topic)
+        data = [batch for batch in record_set["batches"] if not batch["control"]]
+        size = record_set["bytes"] if direction == "produced" else sum(batch["bytes"] for batch in data)
+        for kind, value in (("records", sum(batch["records"] for batch in data)), ("bytes", size)):
+            expected.add(f"topic_{direction}_{kind}_total", value, topic)
+            expected.add(f"client_{direction}_{kind}_total", value, topic, client)
+        for batch in data:
             expected.add(f"topic_{direction}_batches_total", 1, topic, batch["codec"])
-            if direction == "fetched":
-                expected.add("topic_fetched_bytes_total", batch["bytes"], topic)
+
+
+def _latencies(expected: Expected, response: Json, topic_names: dict[str, str]) -> None:
+    """One sample for each fetched batch of users' records that carries the time of its making."""
+    for record_set in response["sets"]:
+        for batch in record_set["batches"]:
+            if not batch["control"] and batch["createTime"] and batch["maxTimestamp"] > 0:
+                expected.add("topic_end_to_end_latency_milliseconds_count", 1, _topic_of(record_set, topic_names))
+
+
+def _software(expected: Expected, connection: int, request: Json, known: dict[int, str]) -> None:
+    """What clients say of themselves (KIP-511), once a connection, and what they push (KIP-714)."""
+    data = request["data"]
+    if request["api"] == "ApiVersions" and request["version"] >= 3 and connection not in known:
+        known[connection] = _sound(data["clientSoftwareName"])
+        expected.add("client_software_connections_total", 1, known[connection],
+                     _sound(data["clientSoftwareVersion"]))
+    if request["api"] == "PushTelemetry":
+        expected.add("client_telemetry_pushes_total", 1, CODECS[data["compressionType"]],
+                     known.get(connection, NOTHING))
+
+
+def _sound(text: str) -> str:
+    """What names of software read as: brokers refuse those that KIP-511 does not allow."""
+    return text if SOFTWARE.fullmatch(text) else "__other__"
 
 
 def _topic_of(record_set: Json, topic_names: dict[str, str]) -> str:

@@ -17,7 +17,8 @@ PRODUCE, SASL_HANDSHAKE = 0, 17
 class Exchange:
     """A request and its response, as frames without their size field; the response is None when there is none.
 
-    `acknowledged` is false for Produce with acks=0, which is never answered.
+    `acknowledged` is false for Produce with acks=0, which is never answered. `connection` tells those of one connection
+    from those of another.
     """
 
     api_key: int
@@ -26,6 +27,7 @@ class Exchange:
     request: bytes
     response: bytes | None
     acknowledged: bool
+    connection: int = 0
 
 
 def frames(stream: bytes | bytearray) -> tuple[list[bytes], int]:
@@ -41,7 +43,7 @@ def frames(stream: bytes | bytearray) -> tuple[list[bytes], int]:
     return found, len(stream) - at
 
 
-def exchanges(requests: bytes | bytearray, responses: bytes | bytearray) -> Iterator[Exchange]:
+def exchanges(requests: bytes | bytearray, responses: bytes | bytearray, connection: int = 0) -> Iterator[Exchange]:
     """The connection's requests in order, each with its response; fails when they do not fit together."""
     asked, _ = frames(requests)
     answered, _ = frames(responses)
@@ -54,7 +56,7 @@ def exchanges(requests: bytes | bytearray, responses: bytes | bytearray) -> Iter
         if response is not None:
             (found,) = struct.unpack_from(">i", response)
             assert found == correlation_id, f"response {found} to request {correlation_id} of api key {api_key}"
-        yield Exchange(api_key, api_version, correlation_id, request, response, acknowledged)
+        yield Exchange(api_key, api_version, correlation_id, request, response, acknowledged, connection)
     left = sum(1 for _ in answers)
     assert left == 0, f"{left} responses without a request"
 

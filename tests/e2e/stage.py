@@ -140,15 +140,15 @@ class Stage:
         self.assert_quiet(allowed_log)
 
     def assert_exact(self, seen: Seen, labels: dict[str, str]) -> None:
-        seen.exchanges = [exchange for front, _ in seen.connections
-                          for exchange in exchanges(front.requests, front.responses)]
+        seen.exchanges = [exchange for number, (front, _) in enumerate(seen.connections)
+                          for exchange in exchanges(front.requests, front.responses, number)]
         seen.expected = expect(len(seen.connections), seen.exchanges, self._oracle, self._topic_names)
         differences = seen.expected.differences(seen.stats, **labels)
         assert not differences, "metrics are not what passed:\n  " + "\n  ".join(differences)
         overflowed = seen.stats.total(f"{PREFIX}label_values_overflowed_total", label="topic")
         others = [name for name in seen.stats.names(PREFIX) if seen.stats.total(name, topic="__other__")]
         assert bool(overflowed) == bool(others), f"{overflowed:g} topics overflowed, series of __other__: {others}"
-        for gauge in ("connections_active", "requests_in_flight"):
+        for gauge in ("connections_active", "requests_in_flight", "in_flight_request_bytes", "topic_fetch_lag_records"):
             assert self.envoy.stats().total(PREFIX + gauge) == 0, f"{gauge} did not return to zero"
 
     def assert_quiet(self, allowed: Sequence[tuple[str, str]] = ()) -> None:

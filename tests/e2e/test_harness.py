@@ -8,13 +8,16 @@ import signal
 import struct
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+import groups
 from expected import Expected
 from frames import acks, exchanges, frames
 from lab import Recording, Stats, paths, unexpected_log_lines, wait_until
+from oracle import Oracle
 from raw import EchoServer, api_versions, connect, exactly
 from stage import Seen, Stage
 
@@ -61,6 +64,32 @@ def test_exchanges_must_fit_together() -> None:
         list(exchanges(asked, struct.pack(">iih", 6, 9, 0)))
     with pytest.raises(AssertionError, match="without a request"):
         list(exchanges(b"", answer))
+
+
+def test_versions_that_kafka_4_dropped(oracle: Oracle) -> None:
+    """By hand, from KIP-896."""
+    dropped = (("Produce", 2), ("Fetch", 3), ("OffsetFetch", 0), ("CreateTopics", 1), ("LeaderAndIsr", 7))
+    kept = (("Produce", 3), ("Fetch", 4), ("Metadata", 0), ("JoinGroup", 0), ("Produce", 99), ("NoSuchApi", 0))
+    assert all(oracle.is_dropped(*one) for one in dropped)
+    assert not any(oracle.is_dropped(*one) for one in kept)
+
+
+def test_groups_that_requests_name() -> None:
+    assert groups.named({"groupId": "one", "topics": []}) == ["one"]
+    assert groups.named({"groups": [{"groupId": "one"}, {"groupId": "two"}]}) == ["one", "two"]
+    assert groups.named({"groups": ["one", "two"]}) == groups.named({"groupIds": ["one", "two"]}) == ["one", "two"]
+    assert groups.named({"groupsNames": ["one"]}) == ["one"]
+    assert groups.named({"topics": [{"name": "one"}]}) == []
+
+
+def test_errors_belong_to_the_group_of_their_entry() -> None:
+    counted = Counter[tuple[object, ...]]()
+    request = {"data": {"groups": ["one", "two"]}}
+    entries = [{"groupId": "one", "errorCode": 0}, {"groupId": "two", "errorCode": 69}]
+    response = {"data": {"errorCode": 15, "groups": entries}, "errorNames": {"15": "A", "69": "B"}}
+    groups.count(lambda name, value, *labels: counted.update({(name, *labels): value}), "X", request, response)
+    assert counted == {("group_requests_total", "X", "one"): 1, ("group_requests_total", "X", "two"): 1,
+                       ("group_errors_total", "X", "A", "one"): 1, ("group_errors_total", "X", "B", "two"): 1}
 
 
 def test_a_wrong_count_is_named() -> None:
