@@ -50,7 +50,7 @@ def new_group() -> str:
 
 def produce(bootstrap: str, topic: str, values: Iterable[bytes], **config: Any) -> int:
     """Sends the values with librdkafka and returns how many were delivered; fails when one was not."""
-    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 5, **_dotted(config)})
+    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 5, **dotted(config)})
     delivered, failures = 0, []
 
     def report(error: KafkaError | None, _: Any) -> None:
@@ -71,7 +71,7 @@ def produce(bootstrap: str, topic: str, values: Iterable[bytes], **config: Any) 
 
 def produce_error(bootstrap: str, topic: str, value: bytes, **config: Any) -> KafkaError:
     """Sends one value that the broker refuses, and returns the error which the client was told."""
-    producer = Producer({"bootstrap.servers": bootstrap, "retries": 0, "message.timeout.ms": 8000, **_dotted(config)})
+    producer = Producer({"bootstrap.servers": bootstrap, "retries": 0, "message.timeout.ms": 8000, **dotted(config)})
     errors: list[KafkaError | None] = []
     producer.produce(topic, value, on_delivery=lambda error, _: errors.append(error))
     producer.flush(20)
@@ -84,7 +84,7 @@ def consume(bootstrap: str, topics: list[str], count: int, group: str | None = N
     """Reads `count` values as a member of a group, commits, and leaves the group."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group or new_group(),
                          "auto.offset.reset": "earliest", "enable.auto.commit": False,
-                         "fetch.wait.max.ms": 100, **_dotted(config)})
+                         "fetch.wait.max.ms": 100, **dotted(config)})
     values: list[bytes] = []
     try:
         consumer.subscribe(topics)
@@ -108,5 +108,6 @@ def payloads(count: int, size: int) -> list[bytes]:
     return [(b"%08d-" % number + b"the quick brown fox " * (size // 20 + 1))[:size] for number in range(count)]
 
 
-def _dotted(config: dict[str, Any]) -> dict[str, Any]:
+def dotted(config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration with the keys as Kafka writes them: `client_id` is `client.id`."""
     return {key.replace("_", "."): value for key, value in config.items()}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from java_clients import JavaClients
 from lab import Kafka, Listener, end_on_signals, free_port, paths, run_folder
 from oracle import Oracle
 from stage import Route, Stage, stage
@@ -16,7 +17,11 @@ USERS = {"alice": "alice-secret", "mallory": "mallory-secret"}
 
 # Routes of Kafka 4. The first two belong to the shared Envoy, the others each to one test's own.
 SHARED = ("MAIN", "SASL")
-OWN = ("LEFT", "RIGHT", "UPDATED", "REPLACED", "PATTERNS", "GONE", "REFUSING", "WORKERS")
+OWN = ("LEFT", "RIGHT", "UPDATED", "REPLACED", "PATTERNS", "GONE", "REFUSING", "WORKERS", "LAG", "CAPS", "LOGS", "SILENT")
+
+# Brokers ask for a heartbeat every five seconds, and rebalance with the next one: too slow for tests.
+HEARTBEATS = {f"group.{protocol}.{least}heartbeat.interval.ms": "300"
+              for protocol in ("consumer", "share") for least in ("", "min.")}
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -40,18 +45,33 @@ def oracle(folder: Path) -> Iterator[Oracle]:
 
 
 @pytest.fixture(scope="session")
+def java(folder: Path) -> Iterator[JavaClients]:
+    with JavaClients(folder) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def jmx_port() -> int:
+    """Where the shared broker tells its own metrics."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
 def routes() -> dict[str, Route]:
     return {name: Route(name) for name in (*SHARED, *OWN)}
 
 
 @pytest.fixture(scope="session")
-def kafka(folder: Path, routes: dict[str, Route]) -> Iterator[Kafka]:
+def kafka(folder: Path, routes: dict[str, Route], jmx_port: int) -> Iterator[Kafka]:
     """Kafka 4 with a listener for each route, advertised at the route's own port."""
     listeners = [Listener(name, [route.port], "SCRAM-SHA-256" if name == "SASL" else None)
                  for name, route in routes.items()]
     listeners.append(Listener("EXAMPLE", [free_port()]))
-    properties = {"message.max.bytes": str(12 << 20), "socket.request.max.bytes": str(32 << 20)}
-    with Kafka(folder / "kafka", listeners=listeners, users=USERS, acls=True, properties=properties) as made:
+    properties = {"message.max.bytes": str(12 << 20), "socket.request.max.bytes": str(32 << 20), **HEARTBEATS}
+    jmx = [f"-Dcom.sun.management.jmxremote.{key}" for key in (
+        f"port={jmx_port}", f"rmi.port={jmx_port}", "host=127.0.0.1", "authenticate=false", "ssl=false")]
+    with Kafka(folder / "kafka", listeners=listeners, users=USERS, acls=True, properties=properties,
+               jvm=["-XX:TieredStopAtLevel=1", "-Djava.rmi.server.hostname=127.0.0.1", *jmx]) as made:
         yield made
 
 

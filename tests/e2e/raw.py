@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterable
 from types import TracebackType
 
-FETCH, METADATA, API_VERSIONS = 1, 3, 18
+FETCH, METADATA, OFFSET_COMMIT, HEARTBEAT, API_VERSIONS = 1, 3, 8, 12, 18
 
 
 def frame(api_key: int, api_version: int, correlation_id: int, body: bytes = b"", client_id: bytes = b"raw") -> bytes:
@@ -21,6 +21,12 @@ def api_versions(correlation_id: int) -> bytes:
     return frame(API_VERSIONS, 0, correlation_id)
 
 
+def api_versions_of(correlation_id: int, software: bytes, version: bytes, client_id: bytes = b"raw") -> bytes:
+    """ApiVersions v3, with which a client says what it is; flexible, so with tags behind header and body."""
+    texts = b"".join(struct.pack(">B", len(text) + 1) + text for text in (software, version))
+    return frame(API_VERSIONS, 3, correlation_id, b"\0" + texts + b"\0", client_id)
+
+
 def metadata(correlation_id: int, topics: Iterable[str]) -> bytes:
     """Metadata v1 for the named topics."""
     names = [name.encode() for name in topics]
@@ -28,12 +34,26 @@ def metadata(correlation_id: int, topics: Iterable[str]) -> bytes:
     return frame(METADATA, 1, correlation_id, body)
 
 
-def fetch(correlation_id: int, topic: str, max_wait_ms: int) -> bytes:
+def fetch(correlation_id: int, topic: str, max_wait_ms: int, size: int = 1 << 20,
+          client_id: bytes = b"raw") -> bytes:
     """Fetch v4 as a consumer, of partition 0 from offset 0; the broker waits that long when there is nothing."""
     name = topic.encode()
-    body = struct.pack(">iiiib", -1, max_wait_ms, 1, 1 << 20, 0)
-    body += struct.pack(">ih", 1, len(name)) + name + struct.pack(">iiqi", 1, 0, 0, 1 << 20)
-    return frame(FETCH, 4, correlation_id, body)
+    body = struct.pack(">iiiib", -1, max_wait_ms, 1, size, 0)
+    body += struct.pack(">ih", 1, len(name)) + name + struct.pack(">iiqi", 1, 0, 0, size)
+    return frame(FETCH, 4, correlation_id, body, client_id)
+
+
+def heartbeat(correlation_id: int, group: str | bytes) -> bytes:
+    """Heartbeat v0 of a member that the group does not have."""
+    name = group.encode() if isinstance(group, str) else group
+    return frame(HEARTBEAT, 0, correlation_id, struct.pack(">h", len(name)) + name + struct.pack(">ih", 1, 1) + b"x")
+
+
+def offset_commit(correlation_id: int, group: str, topic: str, offset: int) -> bytes:
+    """OffsetCommit v2 for partition 0, of a consumer that is no member."""
+    names = [struct.pack(">h", len(name)) + name for name in (group.encode(), topic.encode())]
+    body = names[0] + struct.pack(">ihqi", -1, 0, -1, 1) + names[1] + struct.pack(">iiqh", 1, 0, offset, -1)
+    return frame(OFFSET_COMMIT, 2, correlation_id, body)
 
 
 def receive(connection: socket.socket) -> bytes:

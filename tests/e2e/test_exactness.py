@@ -124,17 +124,6 @@ def test_durations_are_true(main_stage: Stage) -> None:
         assert 3 * 400_000 * 0.95 <= measured <= waited * 1.05
 
 
-def test_throttling(main_stage: Stage) -> None:
-    """A quota on the client: the broker says for how long to wait, and that is summed."""
-    topic = new_topic(main_stage.kafka, "throttled")
-    tools.java(tools.CONFIGS, "--bootstrap-server", main_stage.kafka.bootstrap, "--alter", "--entity-type", "clients",
-               "--entity-name", "slow", "--add-config", "producer_byte_rate=2000")
-    with main_stage.watch() as seen:
-        produce(main_stage.bootstrap, topic, [bytes(8000)] * 3, client_id="slow", linger_ms=50)
-    seen.metric("throttled_responses_total").label(request="Produce").at_least(1)
-    seen.metric("throttle_time_milliseconds_total").label(request="Produce").at_least(100)
-
-
 def test_totals_describe_themselves(main_stage: Stage) -> None:
     stats = main_stage.envoy.stats()
     labels, value = next(stats.series("kafka_filter_build_info"))
