@@ -3,6 +3,7 @@
 
     python3 tests/captures/record.py              # all of them
     python3 tests/captures/record.py kcat java    # these
+    python3 tests/captures/record.py --recount    # nothing is recorded: what is there is counted anew
 
 Each conversation becomes NAME.txt, what passed in which order, and NAME.expected, what must be counted: computed from
 the recorded bytes by Kafka's own classes (tests/e2e/Oracle.java), never by the filter. `crates/kafka-filter/tests/
@@ -20,11 +21,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent / "e2e")]
 
 from lab import Kafka, Listener, free_port, paths, run_folder, tools  # noqa: E402
+
+if TYPE_CHECKING:
+    from oracle import Oracle
 
 SIZE_MAX = 20 * 1024
 LINE_BYTES = 50
@@ -209,32 +214,62 @@ RECORDINGS: dict[str, Callable[[str], str]] = {
 
 
 def main(names: list[str]) -> None:
-    from expected import EXACT, expect
-    from frames import exchanges
     from oracle import Oracle
 
     folder = run_folder("captures")
     with Oracle(folder) as oracle:
+        if names[:1] == ["--recount"]:
+            for name in names[1:] or RECORDINGS:
+                write_expected(name, read(name), oracle)
+            return
         for name in names or RECORDINGS:
-            port = free_port()
-            properties = {"auto.create.topics.enable": "false", "group.initial.rebalance.delay.ms": "0"}
-            with Kafka(folder / name, listeners=[Listener("RECORDED", advertised=[port])],
-                       properties=properties) as kafka, Recorder(port, kafka.port("RECORDED")) as recorder:
-                for topic in (["orders"], ["small", "--config", "max.message.bytes=500"]):
-                    tools.java(tools.TOPICS, "--bootstrap-server", kafka.bootstrap, "--create", "--topic", *topic)
-                title = RECORDINGS[name](f"127.0.0.1:{port}")
-                recorder.wait_closed()
-            found = [exchange for connection in recorder.connections
-                     for exchange in exchanges(bytes(connection.requests), bytes(connection.responses))]
-            counts = expect(len(recorder.connections), found, oracle, {}).counts
+            recorder = record(name, folder)
             size = sum(len(data) for _, _, data in recorder.events)
             if size > SIZE_MAX:
                 raise SystemExit(f"{name}: {size} bytes are more than {SIZE_MAX}")
-            (HERE / f"{name}.txt").write_text("\n".join([f"# {title}", *lines(recorder.events)]) + "\n")
-            rows = [f"{metric.removesuffix('_count')}{shown(labels, key)} {value}"
-                    for metric, labels in EXACT.items() for key, value in sorted(counts[metric].items()) if value]
-            (HERE / f"{name}.expected").write_text("\n".join(rows) + "\n")
-            print(f"{name}: {size} bytes, {len(recorder.connections)} connections, {len(found)} exchanges", flush=True)
+            write_expected(name, recorder.connections, oracle)
+            print(f"{name}: {size} bytes, {len(recorder.connections)} connections", flush=True)
+
+
+def record(name: str, folder: Path) -> Recorder:
+    """Runs the clients of one conversation against a broker of its own, and keeps what passed."""
+    port = free_port()
+    properties = {"auto.create.topics.enable": "false", "group.initial.rebalance.delay.ms": "0"}
+    with Kafka(folder / name, listeners=[Listener("RECORDED", advertised=[port])],
+               properties=properties) as kafka, Recorder(port, kafka.port("RECORDED")) as recorder:
+        for topic in (["orders"], ["small", "--config", "max.message.bytes=500"]):
+            tools.java(tools.TOPICS, "--bootstrap-server", kafka.bootstrap, "--create", "--topic", *topic)
+        title = RECORDINGS[name](f"127.0.0.1:{port}")
+        recorder.wait_closed()
+    (HERE / f"{name}.txt").write_text("\n".join([f"# {title}", *lines(recorder.events)]) + "\n")
+    return recorder
+
+
+def read(name: str) -> list[Connection]:
+    """The connections of a conversation that was recorded before."""
+    connections: dict[int, Connection] = {}
+    into = bytearray()
+    for line in (HERE / f"{name}.txt").read_text().splitlines():
+        if line.startswith("  "):
+            into += bytes.fromhex(line)
+        elif not line.startswith("#"):
+            what, number = line.split()
+            connection = connections.setdefault(int(number), Connection(int(number)))
+            into = connection.requests if what == "client" else connection.responses
+    return list(connections.values())
+
+
+def write_expected(name: str, connections: list[Connection], oracle: Oracle) -> None:
+    """What must be counted, in the order of the metrics."""
+    from expected import EXACT, expect
+    from frames import exchanges
+
+    found = [exchange for connection in connections for exchange in exchanges(
+        bytes(connection.requests), bytes(connection.responses), connection.number)]
+    counts = expect(len(connections), found, oracle, {}).counts
+    rows = [f"{metric.removesuffix('_count')}{shown(labels, key)} {value}"
+            for metric, labels in EXACT.items() for key, value in sorted(counts[metric].items()) if value]
+    (HERE / f"{name}.expected").write_text("\n".join(rows) + "\n")
 
 
 def lines(events: list[tuple[str, int, bytes]]) -> Iterator[str]:
