@@ -270,6 +270,9 @@ impl<'s> Process<'s> {
         if let Some(Expected { fetch_lag: Some(lag), .. }) = &self.script.expected {
             assert_eq!(self.host.total(Metric::TopicFetchLag), *lag, "lag of what is fetched");
         }
+        if let Some(Expected { group_lag: Some(lag), .. }) = &self.script.expected {
+            assert_eq!(self.host.total(Metric::GroupLag), *lag, "lag of groups");
+        }
         for slot in 0..SLOTS {
             self.close(slot);
         }

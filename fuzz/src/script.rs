@@ -1,7 +1,9 @@
 //! Turns bytes into conversations: messages that are right, nearly right, or no messages at all, in any
 //! order on a few connections; and, while all was right, what should be counted.
 
+mod counting;
 mod expected;
+mod group_lag;
 mod settings;
 mod words;
 
@@ -9,18 +11,15 @@ use std::collections::VecDeque;
 
 use kafka_filter::config::Config;
 use kafka_filter::metrics::catalog::Metric;
-use kafka_filter::metrics::groups::MetricGroup;
 use kafka_wire::schema::{self, Api};
 
-use crate::encode::{self, Found, Style};
+use crate::encode::{self, Found, Place, Style};
 use crate::host::Faults;
 use crate::input::Input;
 pub use expected::{Expected, Positions};
+use group_lag::GroupLags;
 use settings::Settings;
-use words::{
-    API_VERSIONS, CLIENTS, CONTROLLED_SHUTDOWN, FAVOURITES, FETCH, GOOD_DAY, JOIN_GROUP,
-    MEMBER_HEARTBEATS, NO_CLIENT, PRODUCE, PUSH_TELEMETRY, SHARE_FETCH,
-};
+use words::{API_VERSIONS, CONTROLLED_SHUTDOWN, FAVOURITES, GOOD_DAY, NO_CLIENT, PRODUCE};
 
 /// Connections of a script; the last one is another worker's.
 pub const SLOTS: usize = 3;
@@ -83,6 +82,10 @@ struct Awaited {
     client: &'static str,
     /// It names a group.
     has_group: bool,
+    /// The one that it names first, unless that is too long to be read.
+    group: Vec<u8>,
+    /// What it commits.
+    places: Vec<Place>,
     /// The generation or member epoch that it tells, at least 0.
     generation: i64,
     is_follower: bool,
@@ -101,6 +104,8 @@ struct Slot {
 struct Builder<'a> {
     input: Input<'a>,
     settings: Settings,
+    /// Groups are told apart, and workers hear of each other.
+    has_plain_groups: bool,
     /// Nothing can be admitted beside what is the first of its kind.
     loses_all_races: bool,
     style: Style,
@@ -115,6 +120,9 @@ struct Builder<'a> {
     size: usize,
     /// The time that ticks took.
     seconds: u32,
+    group_lags: GroupLags,
+    /// Connections that something was sent on.
+    is_used: [bool; SLOTS],
 }
 
 impl Script {
@@ -134,6 +142,7 @@ impl Script {
         let is_right = settings.walks_all() && faults.refused_metrics == 0 && reads_max.is_none();
         let mut builder = Builder {
             input,
+            has_plain_groups: settings.groups_are_plain && faults.lost_races == 0 && counts_wait,
             loses_all_races: faults.lost_races == 1,
             settings,
             style: Style::Any,
@@ -146,6 +155,8 @@ impl Script {
             faults: 0,
             size: 0,
             seconds: 0,
+            group_lags: GroupLags::default(),
+            is_used: [false; SLOTS],
         };
         while !builder.input.is_empty() && builder.size < SIZE_MAX {
             builder.step();
@@ -167,7 +178,11 @@ impl Script {
 
 impl Builder<'_> {
     fn step(&mut self) {
-        match self.input.byte() {
+        let step = self.input.byte();
+        if !matches!(step, 140..=179 | 195..=229) {
+            self.group_lags.lose();
+        }
+        match step {
             0..=69 => self.request(),
             70..=139 => self.response(),
             140..=179 => self.exchange(),
@@ -246,6 +261,7 @@ impl Builder<'_> {
             message.extend_from_slice(&[0, 0, 0]);
         }
         let found = body.found;
+        let is_follower = counting::is_follower(api, &found);
         let size = self.message(true, message);
         self.expected.add(Metric::Requests, 1);
         self.expected.add(Metric::RequestBytes, size);
@@ -260,32 +276,12 @@ impl Builder<'_> {
             id,
             client,
             has_group: found.groups > 0,
+            group: found.group.unwrap_or_default(),
+            places: found.places,
             generation: found.generation.unwrap_or(0).max(0),
-            is_follower: is_follower(api, &found),
+            is_follower,
             is_evicted: false,
         });
-    }
-
-    /// What is counted of a request beside its size.
-    fn count_request(&mut self, api: &Api, version: i16, client: &'static str, found: &Found) {
-        let slot = &mut self.slots[self.slot];
-        let expected = &mut self.expected;
-        expected.add(Metric::GroupRequests, found.groups);
-        expected.add(Metric::DeprecatedRequests, i64::from(api.refused.contains(version)));
-        expected.add(Metric::ClientTelemetryPushes, i64::from(api.key == PUSH_TELEMETRY));
-        let tells_software = found.tells_software && !slot.has_told_software;
-        slot.has_told_software |= tells_software;
-        expected.add(Metric::ClientSoftwareConnections, i64::from(tells_software));
-        if api.key == FETCH {
-            slot.positions.asked(&found.places, is_follower(api, found));
-        }
-        if api.key == PRODUCE {
-            let mut sent = found.records;
-            sent.bytes += found.other_record_bytes;
-            expected.produced(client, sent);
-            // Control batches are a broker's; what counts of one from a client is not defined.
-            self.is_right &= !found.has_control;
-        }
     }
 
     fn await_response(&mut self, awaited: Awaited) {
@@ -333,46 +329,6 @@ impl Builder<'_> {
         }
     }
 
-    /// What is counted of a response to a request that was awaited.
-    fn count_response(&mut self, api: &Api, awaited: &Awaited, found: &Found) {
-        let expected = &mut self.expected;
-        let throttle_ms = found.throttle_ms.max(0);
-        let group_errors = if awaited.has_group { found.errors } else { found.entry_errors };
-        for (metric, amount) in [
-            (Metric::Responses, 1),
-            (Metric::RequestDuration, 1),
-            (Metric::ResponseErrors, found.errors),
-            (Metric::ThrottledResponses, i64::from(throttle_ms > 0)),
-            (Metric::ThrottleTime, throttle_ms),
-            (Metric::GroupErrors, group_errors),
-        ] {
-            expected.add(metric, amount);
-        }
-        let is_consumer = !awaited.is_follower;
-        if matches!(api.key, FETCH | SHARE_FETCH) && is_consumer {
-            expected.fetched(awaited.client, found.records);
-            expected.add(Metric::TopicEndToEndLatency, found.timed_batches);
-        }
-        if matches!(api.key, PRODUCE | FETCH | SHARE_FETCH) && is_consumer {
-            expected.add(Metric::TopicRequestDuration, found.topics);
-        }
-        if api.key == FETCH && is_consumer {
-            self.slots[self.slot].positions.answered(&found.places);
-        }
-        if !awaited.has_group || found.failed == Some(true) {
-            return;
-        }
-        let is_moved_on = match api.key {
-            JOIN_GROUP => found.is_leader,
-            key if MEMBER_HEARTBEATS.contains(&key) => {
-                found.generation.is_some_and(|generation| generation > awaited.generation)
-            }
-            _ => false,
-        };
-        expected.add(Metric::GroupRebalances, i64::from(is_moved_on));
-        expected.add(Metric::GroupJoinDuration, i64::from(api.key == JOIN_GROUP));
-    }
-
     /// A request of any key and version.
     fn unknown_request(&mut self) {
         self.is_right = false;
@@ -397,6 +353,8 @@ impl Builder<'_> {
                 id,
                 client: NO_CLIENT,
                 has_group: false,
+                group: Vec::new(),
+                places: Vec::new(),
                 generation: 0,
                 is_follower: false,
                 is_evicted: false,
@@ -430,6 +388,7 @@ impl Builder<'_> {
     fn pass(&mut self, is_downstream: bool, bytes: Vec<u8>) {
         self.size += bytes.len();
         let piece = [usize::MAX, usize::MAX, 1, 2, 5, 16, 100, 300][self.input.below(8)];
+        self.is_used[self.slot] = true;
         self.steps.push(Step::Pass { slot: self.slot, is_downstream, bytes, piece });
     }
 
@@ -444,44 +403,13 @@ impl Builder<'_> {
         let left = awaited.iter().filter(|awaited| !awaited.is_evicted).count();
         self.expected.add(Metric::InFlightEvicted, i64::try_from(left).unwrap_or(i64::MAX));
     }
-
-    /// What is counted when the connections that are open end; `None` when not all of it was right.
-    fn finish(&mut self) -> Option<Expected> {
-        let Settings { config, clients_are_plain, .. } = &self.settings;
-        let has_lag = config.metrics.contains(MetricGroup::Lag);
-        let partitions_max = usize::try_from(config.limits.lag_partitions_max).unwrap_or(0);
-        let is_kept = |slot: &Slot| slot.positions.len() <= partitions_max;
-        let is_young = self.seconds.saturating_add(RUNS_SECONDS) < config.limits.lag_stale_seconds;
-        self.expected.fetch_lag = (is_young && self.slots.iter().all(is_kept))
-            .then(|| self.slots.iter().map(|slot| slot.positions.lag()).sum())
-            .map(|lag: i64| if has_lag { lag } else { 0 });
-        let labels = config.labels.client_id.min(config.limits.combinations_max);
-        let names = usize::try_from(labels).unwrap_or(0);
-        // Each with each topic, by two reporters.
-        let room = CLIENTS.len() * (encode::TOPICS.len() + 2) * 2;
-        let is_on = config.metrics.contains(MetricGroup::Clients);
-        if !clients_are_plain || names < room || !is_on || self.loses_all_races {
-            self.expected.clients = None;
-        }
-        self.expected.restrict(config);
-        for slot in 0..SLOTS {
-            self.end(slot);
-        }
-        self.is_right.then(|| self.expected.clone())
-    }
 }
 
 fn request_head(key: i16, version: i16, id: i32) -> Vec<u8> {
     [&key.to_be_bytes()[..], &version.to_be_bytes(), &id.to_be_bytes()].concat()
 }
 
-fn is_follower(api: &Api, found: &Found) -> bool {
-    api.key == FETCH && found.replica_id.is_some_and(|replica| replica >= 0)
-}
-
 /// Offsets that one connection keeps until their commit is answered.
 const OFFSETS_MAX: u32 = 4096;
 /// Longer scripts find nothing more and take longer.
 const SIZE_MAX: usize = 64 * 1024;
-/// More than what passes between ticks takes.
-const RUNS_SECONDS: u32 = 5;

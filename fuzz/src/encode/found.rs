@@ -41,10 +41,17 @@ pub struct Found {
     pub tells_software: bool,
     /// Partitions with an offset.
     pub places: Vec<Place>,
+    /// Names and ids of those topics.
+    pub named: Vec<(Vec<u8>, [u8; 16])>,
+    /// The first group that is named.
+    pub group: Option<Vec<u8>>,
     leader: Option<Vec<u8>>,
     member: Option<Vec<u8>>,
     topic: Vec<u8>,
+    name: Vec<u8>,
+    id: [u8; 16],
     partition: i64,
+    entry_group: Option<Vec<u8>>,
     in_entry: bool,
     entry_is_named: bool,
     errors_of_entry: i64,
@@ -55,6 +62,8 @@ pub struct Found {
 pub struct Place {
     /// Name or id of the topic.
     pub topic: Vec<u8>,
+    /// The group of the entry that it stands in.
+    pub group: Option<Vec<u8>>,
     /// Its number.
     pub partition: i64,
     /// The offset to fetch, the high watermark, or the committed offset.
@@ -67,9 +76,14 @@ impl Found {
     /// An element of an array with this role begins.
     pub fn enter(&mut self, role: Role) {
         match role {
-            Role::Topics => self.topic.clear(),
+            Role::Topics => {
+                self.topic.clear();
+                self.name.clear();
+                self.id = [0; 16];
+            }
             Role::Groups => {
                 self.in_entry = true;
+                self.entry_group = None;
                 self.entry_is_named = false;
                 self.errors_of_entry = 0;
             }
@@ -80,9 +94,13 @@ impl Found {
     /// It ends.
     pub fn leave(&mut self, role: Role) {
         match role {
-            Role::Topics => self.topics += 1,
+            Role::Topics => {
+                self.topics += 1;
+                self.named.push((self.name.clone(), self.id));
+            }
             Role::Groups => {
                 self.in_entry = false;
+                self.entry_group = None;
                 if self.entry_is_named {
                     self.entry_errors += self.errors_of_entry;
                 }
@@ -98,7 +116,10 @@ impl Found {
             Shown::Text(text) => self.saw_text(role, text),
             Shown::Contents(_) if role == Role::GroupId => self.saw_group(),
             Shown::Contents(_) if role == Role::SoftwareVersion => self.tells_software = true,
-            Shown::Uuid(id) if role == Role::TopicId && *id != [0; 16] => self.topic = id.to_vec(),
+            Shown::Uuid(id) if role == Role::TopicId && *id != [0; 16] => {
+                self.topic = id.to_vec();
+                self.id = *id;
+            }
             _ => {}
         }
     }
@@ -129,7 +150,9 @@ impl Found {
             Role::PartitionIndex => self.partition = value,
             Role::FetchOffset | Role::HighWatermark | Role::CommittedOffset => {
                 let (topic, partition) = (self.topic.clone(), self.partition);
-                self.places.push(Place { topic, partition, offset: value, next_offset: None });
+                let group = self.entry_group.clone();
+                let place = Place { topic, group, partition, offset: value, next_offset: None };
+                self.places.push(place);
             }
             _ => {}
         }
@@ -139,8 +162,17 @@ impl Found {
         assert!(text.len() <= STRING_MAX, "longer text is not shown in one piece");
         match role {
             // An id says more than a name, and a longer name is none.
-            Role::TopicName if text.len() <= TOPIC_NAME_MAX => self.topic = text.to_vec(),
-            Role::GroupId => self.saw_group(),
+            Role::TopicName if text.len() <= TOPIC_NAME_MAX => {
+                self.topic = text.to_vec();
+                self.name = text.to_vec();
+            }
+            Role::GroupId => {
+                self.group.get_or_insert_with(|| text.to_vec());
+                if self.in_entry {
+                    self.entry_group = Some(text.to_vec());
+                }
+                self.saw_group();
+            }
             Role::Leader => self.leader = Some(text.to_vec()),
             Role::MemberId if self.member.is_none() => {
                 self.member = Some(text.to_vec());

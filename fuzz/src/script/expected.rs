@@ -17,11 +17,18 @@ pub struct Expected {
     pub clients: Option<BTreeMap<&'static str, [i64; 4]>>,
     /// Before the connections close; `None` where time or bounds let the filter forget some of it.
     pub fetch_lag: Option<i64>,
+    /// The same for groups, after good days only.
+    pub group_lag: Option<i64>,
 }
 
 impl Default for Expected {
     fn default() -> Self {
-        Self { totals: [0; Metric::ALL.len()], clients: Some(BTreeMap::new()), fetch_lag: Some(0) }
+        Self {
+            totals: [0; Metric::ALL.len()],
+            clients: Some(BTreeMap::new()),
+            fetch_lag: Some(0),
+            group_lag: None,
+        }
     }
 }
 

@@ -14,6 +14,8 @@ pub struct Settings {
     pub config: Config,
     /// No pattern denies or rewrites a client id.
     pub clients_are_plain: bool,
+    /// No pattern denies a group.
+    pub groups_are_plain: bool,
 }
 
 impl Settings {
@@ -53,7 +55,11 @@ impl Settings {
             },
             ..config
         };
-        Self { config, clients_are_plain: patterns == 0 || patterns == TOPIC_PATTERN }
+        Self {
+            config,
+            clients_are_plain: matches!(patterns, NO_PATTERN | TOPIC_PATTERN),
+            groups_are_plain: matches!(patterns, NO_PATTERN | TOPIC_PATTERN | CLIENT_PATTERN),
+        }
     }
 
     /// Whether messages of all sizes are walked.
@@ -74,5 +80,7 @@ static PATTERNS: LazyLock<[Config; 4]> = LazyLock::new(|| {
     .map(|text| Config::parse(text.as_bytes()).expect("a configuration"))
 });
 
+const NO_PATTERN: usize = 0;
 const TOPIC_PATTERN: usize = 1;
+const CLIENT_PATTERN: usize = 2;
 const WALK_ALL: u32 = 8 * 1024 * 1024;

@@ -49,6 +49,14 @@ pub const PRODUCE: i16 = 0;
 pub const FETCH: i16 = 1;
 /// Its first version has no client id.
 pub const CONTROLLED_SHUTDOWN: i16 = 7;
+/// Its answer tells names and ids of topics.
+pub const METADATA: i16 = 3;
+/// Tells what a group has committed.
+pub const OFFSET_COMMIT: i16 = 8;
+/// Its answer does.
+pub const OFFSET_FETCH: i16 = 9;
+/// Does so inside a transaction.
+pub const TXN_OFFSET_COMMIT: i16 = 28;
 /// Its answer tells who leads.
 pub const JOIN_GROUP: i16 = 11;
 /// Its response never has tagged fields in the header (KIP-511).
