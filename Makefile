@@ -47,7 +47,7 @@ demo: setup-demo wasm ## watch real traffic through real Envoy (DURATION=20 ends
 ## Test
 
 .PHONY: test
-test: setup check test-unit test-wasm test-monitoring test-e2e ## everything: sets up, checks, and runs all tests
+test: setup check test-unit test-wasm test-monitoring test-istio test-e2e ## everything: sets up, checks, and runs all tests
 
 .PHONY: check
 check: setup-rust ## formatting, lints, documentation, licences, generated files, house rules
@@ -77,6 +77,10 @@ test-wasm: setup-rust wasm ## the built module, and the core's tests under Node
 test-monitoring: wasm ## scrape configuration, rules and alerts under a real Prometheus, and promtool
 	$(LAB) test-monitoring
 
+.PHONY: test-istio
+test-istio: wasm ## the manifests' rules, their blocks in real Envoy, and labels as Istio makes them
+	$(LAB) test-istio
+
 .PHONY: test-e2e
 test-e2e: wasm ## real Envoy, Kafka and clients: transparency and exact counts; then the demo
 	$(LAB) test-e2e
@@ -86,6 +90,12 @@ test-e2e: wasm ## real Envoy, Kafka and clients: transparency and exact counts; 
 fuzz: ## the laws against hostile input, FUZZ_SECONDS (60) for each target
 	$(LAB) setup fuzz
 	@fuzz/run $(FUZZ_SECONDS)
+
+## Deploy
+
+.PHONY: manifests
+manifests: ## write dist/istio/ with IMAGE=registry/repository:tag and DIGEST=sha256:...
+	$(PYTHON) -B istio/pin.py "$(IMAGE)" "$(DIGEST)"
 
 ## Measure
 

@@ -77,6 +77,7 @@ def groups() -> dict[str, list[str]]:
         "e2e": [*demo, "npm", "kcat", f"kafka-{previous}", f"kafka-clients-{paths.KAFKA_CLIENTS_OLDEST}"],
         "monitoring": ["python", "prometheus"],
         "istio": [*demo, "kcat", "prometheus"],
+        "istio": [*demo, "kcat", "prometheus"],
         "rust": ["wasm-bindgen-cli", "cargo-deny"],
         "fuzz": ["cargo-fuzz", "nightly"],
         "default": [part.name for part in all_parts() if part.name not in ("cargo-fuzz", "nightly")],

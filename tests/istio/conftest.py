@@ -1,0 +1,56 @@
+"""Fixtures: a folder for the run, and one Kafka that advertises the ports of the proxies which tests start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab import Kafka, Listener, end_on_signals, free_port, paths, run_folder
+from mesh import Ports
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    end_on_signals()
+    if not paths.ARTIFACT.is_file() and not session.config.option.collectonly:
+        pytest.exit(f"{paths.ARTIFACT} is missing: run `make wasm` first", returncode=1)
+
+
+@pytest.fixture(scope="session")
+def folder() -> Iterator[Path]:
+    made = run_folder("istio")
+    print(f"\nlogs: {made}")
+    yield made
+
+
+@pytest.fixture
+def here(folder: Path, request: pytest.FixtureRequest) -> Path:
+    """A folder for one test."""
+    name = "".join(c if c.isalnum() else "-" for c in request.node.name)
+    made = folder / name[:100]
+    made.mkdir()
+    return made
+
+
+@pytest.fixture(scope="session")
+def ports() -> Ports:
+    return {"SIDECAR_OUTBOUND": free_port(), "SIDECAR_INBOUND": free_port(), "GATEWAY": free_port()}
+
+
+@pytest.fixture(scope="session")
+def kafka(folder: Path, ports: Ports) -> Iterator[Kafka]:
+    """A broker whose listeners are called like the contexts, each advertised at the port of that context's proxy."""
+    listeners = [Listener(_name(context), [port]) for context, port in ports.items()]
+    with Kafka(folder / "kafka", listeners=listeners) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def brokers(kafka: Kafka, ports: Ports) -> Ports:
+    """The port of the broker itself behind each context's proxy."""
+    return {context: kafka.port(_name(context)) for context in ports}
+
+
+def _name(context: str) -> str:
+    return context.replace("_", "")
