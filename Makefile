@@ -108,6 +108,18 @@ bench: setup-demo wasm ## what the filter costs, about 15 minutes; writes docs/p
 bench-quick: setup-demo wasm ## the same in short: for a look, not for figures
 	$(PYTHON) tests/bench/bench.py run --quick
 
+.PHONY: bench-groups
+bench-groups: setup-demo wasm ## what each group of metrics costs, about 8 minutes; writes docs/performance.md
+	$(PYTHON) tests/bench/bench.py groups --write
+
+.PHONY: bench-series
+bench-series: setup-demo wasm ## what a series costs Envoy and Prometheus, about two minutes; writes docs/performance.md
+	$(PYTHON) tests/bench/bench.py series --write
+
+.PHONY: bench-attack
+bench-attack: setup-demo wasm ## a hostile client for DURATION (600) seconds; writes docs/performance.md
+	$(PYTHON) tests/bench/bench.py attack --write $(if $(filter-out 0,$(DURATION)),--seconds $(DURATION))
+
 ## Maintain
 
 .PHONY: setup

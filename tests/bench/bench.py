@@ -110,7 +110,7 @@ def _attack(arguments: argparse.Namespace, tools: roads.Tools) -> dict[str, str]
 
 def _series(_: argparse.Namespace, tools: roads.Tools) -> dict[str, str]:
     found = series.costs(tools, run_folder("series"))
-    texts = {"examples": series.examples(), "series": f"{_when(tools.filter)}\n\n{series.cost_table(found)}"}
+    texts = {"formulas": series.formulas(), "examples": series.examples(), "series": f"{_when(tools.filter)}\n\n{series.cost_table(found)}"}
     print("\n\n".join(texts.values()))
     return texts
 

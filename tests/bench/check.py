@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import time
 from pathlib import Path
 
 from lab import Failed, run_folder
@@ -17,14 +18,18 @@ from . import arms as roads
 from . import measures, run
 from .arms import Tools
 
+# Bytes of the batches whose answers are compared.
+SIZES = (100, 1024, 16 << 10, 128 << 10)
+
 
 def everything(tools: Tools) -> None:
     """Raises Failed at the first difference."""
     folder = run_folder("bench-check")
     with roads.stand_in(tools) as broker:
         _real_clients(f"127.0.0.1:{broker.port}", folder)
-    with roads.stand_in(tools) as broker, run.kafka_broker(folder) as kafka:
+    with roads.stand_in(tools, measures.PARTITIONS) as broker, run.kafka_broker(folder, measures.PARTITIONS) as kafka:
         own, real = f"127.0.0.1:{broker.port}", f"127.0.0.1:{kafka.port('DIRECT')}"
+        _create_topics(tools, real)
         _same_answers(tools, own, real)
         _load_on_kafka(tools, real)
     print("the stand-in is a broker, and the load is a client", file=sys.stderr)
@@ -48,13 +53,24 @@ def _real_clients(address: str, folder: Path) -> None:
     _equal("sizes of Java's records", read.split(), ["500"] * 5000)
 
 
+def _create_topics(tools: Tools, real: str) -> None:
+    """Every topic that the loads use. Kafka names the leader of a partition some moments before it is one."""
+    arguments = [measure.arguments for measure in (*measures.ALL, *measures.GROUPS)]
+    named = {(each[each.index("--topic") + 1], each[each.index("--topics") + 1] if "--topics" in each else "1")
+             for each in arguments if "--topic" in each}
+    named |= {(f"same-{size}", "1") for size in SIZES} | {("bench", "1"), ("latency", "1")}
+    for topic, count in sorted(named):
+        roads.load(tools, ["answer", "--kind", "metadata", "--topic", topic, "--topics", count, "--address", real])
+    time.sleep(3)
+
+
 def _same_answers(tools: Tools, own: str, real: str) -> None:
     """The load's requests get the same answers from both brokers, byte by byte.
 
     Metadata and ApiVersions differ by nature; the load parses them at each connection. A Heartbeat of a member that
-    no coordinator knows ends in error 16 where the stand-in says 0, in the last two bytes before the tags.
+    the coordinator does not know ends in error 25 where the stand-in says 0, in the last two bytes before the tags.
     """
-    for batch in (100, 1024, 16 << 10, 128 << 10):
+    for batch in SIZES:
         produce = ["answer", "--kind", "produce", "--topic", f"same-{batch}", "--batch", str(batch)]
         for _ in range(2):
             mine, other = (roads.load(tools, [*produce, "--address", address]) for address in (own, real))
@@ -66,9 +82,32 @@ def _same_answers(tools: Tools, own: str, real: str) -> None:
         mine, other = (_without_times(roads.load(tools, [*fetch, "--address", address]), batches)
                        for address in (own, real))
         _equal(f"answers to Fetch of {topic}", mine, other)
-    mine, other = (roads.load(tools, ["answer", "--kind", "heartbeat", "--allow-error", "16", "--address", address])
+    _same_answers_of_groups(tools, own, real)
+    mine, other = (roads.load(tools, ["answer", "--kind", "heartbeat", "--allow-error", "25", "--address", address])
                    for address in (own, real))
     _equal("answers to Heartbeat", (mine[:-7], mine[-3:]), (other[:-7], other[-3:]))
+
+
+def _same_answers_of_groups(tools: Tools, own: str, real: str) -> None:
+    """Several topics and partitions in one request, and offsets of a group.
+
+    Kafka answers topics in an order of its own: the load parses every answer, here their bytes are compared in any order.
+    """
+    several = ["--topic", "several", "--topics", "8"]
+    mine, other = (roads.load(tools, ["answer", "--kind", "produce", *several, "--address", address])
+                   for address in (own, real))
+    _equal("answers to Produce to 8 topics", sorted(bytes.fromhex(mine)), sorted(bytes.fromhex(other)))
+    # The topic with the groups' offsets comes with the first consumer of any group.
+    kcat("-G", "first", "-b", real, "-X", "auto.offset.reset=earliest", "-c", "1", "-q", "several-0")
+    commit = ["answer", "--kind", "commit", *several, "--partitions", str(measures.PARTITIONS), "--group", "same"]
+    mine, other = (roads.load(tools, [*commit, "--address", address]) for address in (own, real))
+    _equal("answers to OffsetCommit of 8 topics", sorted(bytes.fromhex(mine)), sorted(bytes.fromhex(other)))
+    for address in (own, real):
+        run.prepare_groups(tools, address)
+    fetch = ["answer", "--kind", "fetch", "--topic", "fetch-8x1k", "--partitions", str(measures.PARTITIONS),
+             "--partition-fetch", "1024"]
+    mine, other = (roads.load(tools, [*fetch, "--address", address]) for address in (own, real))
+    _equal("bytes of answers to Fetch of 8 partitions", len(mine), len(other))
 
 
 def _without_times(answer: str, batches: int) -> bytes:
@@ -86,8 +125,8 @@ def _without_times(answer: str, batches: int) -> bytes:
 
 def _load_on_kafka(tools: Tools, real: str) -> None:
     """Every load of the benchmark runs against real Kafka; the load itself checks each answer."""
-    for measure in measures.ALL:
-        roads.load(tools, [measure.command, "--address", real, "--seconds", "0.3", "--allow-error", "16",
+    for measure in (*measures.ALL, *measures.GROUPS):
+        roads.load(tools, [measure.command, "--address", real, "--seconds", "0.3", "--allow-error", "25",
                            *measure.arguments])
     roads.load(tools, ["rate", "--address", f"{real},{real}", "--seconds", "1", "--rate", "100",
                        *measures.LATENCY_ARGUMENTS])

@@ -37,10 +37,10 @@ def place(arms: Sequence[Arm], broker: StandIn | None, where: str) -> Sequence[i
     return ends
 
 
-def kafka_broker(folder: Path) -> Kafka:
+def kafka_broker(folder: Path, partitions: int = 1) -> Kafka:
     """Real Kafka, its second compiler on, and logs that do not fill the disk."""
     return Kafka(folder, heap="1g", jvm=(), properties={
-        "auto.create.topics.enable": "true", "log.segment.bytes": str(64 << 20),
+        "auto.create.topics.enable": "true", "num.partitions": str(partitions), "log.segment.bytes": str(64 << 20),
         "log.retention.bytes": str(256 << 20), "log.retention.check.interval.ms": "1000",
         "log.segment.delete.delay.ms": "1000"})
 

@@ -10,8 +10,9 @@ import http.client
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 from lab import Envoy, Prometheus, Stats, bootstrap, cluster, free_port, listener, paths, wait_until, wasm_filter
@@ -51,43 +52,43 @@ class Traffic:
     labels: int = 0
 
 
-# For each metric its number of label sets. What only trouble makes (opaque connections, throttling, evictions) is left
+# For each metric its number of label sets, as a sum of products of Traffic's fields. What only trouble makes (opaque connections, throttling, evictions) is left
 # out: a series for each kind of it.
-LABEL_SETS: Mapping[str, Callable[[Traffic], int]] = {
-    "connections_opened_total": lambda _: 1,
-    "connections_closed_total": lambda _: 1,
-    "connections_active": lambda _: 1,
-    "requests_in_flight": lambda _: 1,
-    "build_info": lambda _: 1,
-    "label_values": lambda t: t.labels,
-    "requests_total": lambda t: t.versions,
-    "request_bytes_total": lambda t: t.apis,
-    "response_bytes_total": lambda t: t.apis,
-    "responses_total": lambda t: t.apis,
-    "request_duration_microseconds": lambda t: t.apis,
-    "in_flight_request_bytes": lambda t: t.apis,
-    "response_errors_total": lambda t: t.errors,
-    "topic_produced_records_total": lambda t: t.written,
-    "topic_produced_bytes_total": lambda t: t.written,
-    "topic_produced_batches_total": lambda t: t.written * t.codecs,
-    "topic_fetched_records_total": lambda t: t.read,
-    "topic_fetched_bytes_total": lambda t: t.read,
-    "topic_fetched_batches_total": lambda t: t.read * t.codecs,
-    "topic_errors_total": lambda t: t.topic_errors,
-    "topic_request_duration_microseconds": lambda t: t.written + t.read,
-    "topic_end_to_end_latency_milliseconds": lambda t: t.read,
-    "topic_fetch_lag_records": lambda t: t.read,
-    "client_produced_records_total": lambda t: t.writes,
-    "client_produced_bytes_total": lambda t: t.writes,
-    "client_fetched_records_total": lambda t: t.reads,
-    "client_fetched_bytes_total": lambda t: t.reads,
-    "client_software_connections_total": lambda t: t.software,
-    "deprecated_requests_total": lambda t: t.deprecated,
-    "group_requests_total": lambda t: t.groups * t.group_apis,
-    "group_errors_total": lambda t: t.group_errors,
-    "group_rebalances_total": lambda t: t.groups,
-    "group_join_duration_microseconds": lambda t: t.groups,
-    "group_lag_records": lambda t: t.commits,
+LABEL_SETS: Mapping[str, str] = {
+    "connections_opened_total": "1",
+    "connections_closed_total": "1",
+    "connections_active": "1",
+    "requests_in_flight": "1",
+    "build_info": "1",
+    "label_values": "labels",
+    "requests_total": "versions",
+    "request_bytes_total": "apis",
+    "response_bytes_total": "apis",
+    "responses_total": "apis",
+    "request_duration_microseconds": "apis",
+    "in_flight_request_bytes": "apis",
+    "response_errors_total": "errors",
+    "topic_produced_records_total": "written",
+    "topic_produced_bytes_total": "written",
+    "topic_produced_batches_total": "written * codecs",
+    "topic_fetched_records_total": "read",
+    "topic_fetched_bytes_total": "read",
+    "topic_fetched_batches_total": "read * codecs",
+    "topic_errors_total": "topic_errors",
+    "topic_request_duration_microseconds": "written + read",
+    "topic_end_to_end_latency_milliseconds": "read",
+    "topic_fetch_lag_records": "read",
+    "client_produced_records_total": "writes",
+    "client_produced_bytes_total": "writes",
+    "client_fetched_records_total": "reads",
+    "client_fetched_bytes_total": "reads",
+    "client_software_connections_total": "software",
+    "deprecated_requests_total": "deprecated",
+    "group_requests_total": "groups * group_apis",
+    "group_errors_total": "group_errors",
+    "group_rebalances_total": "groups",
+    "group_join_duration_microseconds": "groups",
+    "group_lag_records": "commits",
 }
 
 # Metrics that only some clients, or only trouble, makes move.
@@ -121,11 +122,30 @@ def catalog() -> dict[str, str]:
     return {name: switch.replace("`", "").removeprefix("metrics.") for name, switch in rows}
 
 
+def label_sets(formula: str, traffic: Traffic) -> int:
+    """The value of a formula."""
+    value = lambda factor: int(factor) if factor.isdigit() else getattr(traffic, factor)  # noqa: E731
+    return sum(prod(map(value, term.split(" * "))) for term in formula.split(" + "))
+
+
+def formulas() -> str:
+    """The formulas as a table: which metrics have as many label sets, and how many series each of these is."""
+    bounds, by_formula = buckets(), {}
+    for name, switch in catalog().items():
+        if name in LABEL_SETS:
+            each = bounds[name] + 3 if name in bounds else 1
+            by_formula.setdefault((switch, LABEL_SETS[name], each), []).append(f"`{name}`")
+    rows = [(switch, ", ".join(names), formula.replace(" * ", " × "), str(each))
+            for (switch, formula, each), names in by_formula.items()]
+    heads = ("switch", "metrics", "label sets of each", "series of a label set")
+    return "\n".join("| " + " | ".join(row) + " |" for row in (heads, ("---", "---", "---", "---:"), *rows)) + "\n"
+
+
 def predicted(traffic: Traffic) -> tuple[dict[str, int], dict[str, int]]:
     """Stats that Envoy keeps, and series that Prometheus sees, of each metric: a histogram is one stat, and a series for
     each bound, for +Inf, its sum and its count."""
     bounds = buckets()
-    stats = {name: count for name, sets in LABEL_SETS.items() if (count := sets(traffic))}
+    stats = {name: count for name, formula in LABEL_SETS.items() if (count := label_sets(formula, traffic))}
     return stats, {name: count * (bounds[name] + 3 if name in bounds else 1) for name, count in stats.items()}
 
 

@@ -179,7 +179,7 @@ impl Names {
 
     /// A number that comes up often, or any.
     fn number(&mut self, bound: u64) -> u64 {
-        let often = (self.pool / 4).clamp(1, bound);
+        let often = (self.pool / 2).clamp(1, bound);
         let bound = if self.again() { often } else { bound };
         self.below(bound)
     }
