@@ -14,8 +14,13 @@ pub const METADATA: i16 = 3;
 /// API key of ApiVersions.
 pub const API_VERSIONS: i16 = 18;
 
+/// API key of OffsetCommit.
+pub const OFFSET_COMMIT: i16 = 8;
+
 /// Size of a record batch's header; the records follow.
 pub const BATCH_HEADER_SIZE: usize = 61;
+/// When all records were made, in milliseconds since 1970: as the host's clocks began.
+pub const BATCH_TIME_MS: i64 = 1_700_000_000_000;
 
 const NO_TAGS: u8 = 0;
 
@@ -118,6 +123,24 @@ pub fn heartbeat_response(id: i32, error: i16) -> Vec<u8> {
     response(id).int16(error).frame()
 }
 
+/// OffsetCommit v2 request of generation 1 of the group `group`, for partitions 0, 1 and so on.
+#[must_use]
+pub fn offset_commit_request(id: i32, topic: &str, offsets: &[i64]) -> Vec<u8> {
+    let body = request(OFFSET_COMMIT, 2, id).string("group").int32(1).string("member").int64(-1);
+    let body = body.count(1).string(topic).count(offsets.len());
+    let each = |body: Bytes, (partition, &offset): (i32, &i64)| {
+        body.int32(partition).int64(offset).string("")
+    };
+    (0..).zip(offsets).fold(body, each).frame()
+}
+
+/// OffsetCommit v2 response that accepts so many partitions.
+#[must_use]
+pub fn offset_commit_response(id: i32, topic: &str, partitions: i32) -> Vec<u8> {
+    let body = response(id).count(1).string(topic).int32(partitions);
+    (0..partitions).fold(body, |body, partition| body.int32(partition).int16(0)).frame()
+}
+
 /// Metadata v1 request for these topics.
 #[must_use]
 pub fn metadata_request(id: i32, topics: &[&str]) -> Vec<u8> {
@@ -165,7 +188,7 @@ pub fn metadata_by_id_response(id: i32, topics: &[(&str, [u8; 16])]) -> Vec<u8> 
 pub fn batch(records: i32, payload_size: usize) -> Vec<u8> {
     let after_length = i32::try_from(BATCH_HEADER_SIZE - 12 + payload_size).expect("a batch");
     let header = Bytes::default().int64(0).int32(after_length).int32(0).int8(2).int32(0);
-    let header = header.int16(0).int32(records - 1).int64(0).int64(0);
+    let header = header.int16(0).int32(records - 1).int64(BATCH_TIME_MS).int64(BATCH_TIME_MS);
     let header = header.int64(-1).int16(-1).int32(-1).int32(records);
     assert_eq!(header.0.len(), BATCH_HEADER_SIZE);
     header.raw(&vec![0xA5; payload_size]).0

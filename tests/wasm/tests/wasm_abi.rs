@@ -13,13 +13,10 @@ const IMPORTS: &[(&str, &str, &str)] = &[
     ("env", "proxy_define_metric", "series"),
     ("env", "proxy_increment_metric", "counters and gauges"),
     ("env", "proxy_record_metric", "histograms, and gauges that are set"),
-    ("env", "proxy_get_shared_data", "topic ids and label caps, which workers share"),
+    ("env", "proxy_set_property", "who a connection is, for the access log"),
+    ("env", "proxy_get_shared_data", "topic ids, label caps and lag, which workers share"),
     ("env", "proxy_set_shared_data", "the same"),
-    (
-        "env",
-        "proxy_set_tick_period_milliseconds",
-        "a tick for series that wait for their definition",
-    ),
+    ("env", "proxy_set_tick_period_milliseconds", "a tick that hands over what was counted"),
     ("wasi_snapshot_preview1", "clock_time_get", "latency, from the monotonic clock"),
     ("wasi_snapshot_preview1", "random_get", "the hash map of a pattern that is compiled"),
     ("wasi_snapshot_preview1", "environ_get", "Rust's start-up"),
@@ -51,7 +48,6 @@ const IMPORTS_OF_THE_SDK: &[&str] = &[
     "proxy_resolve_shared_queue",
     "proxy_set_buffer_bytes",
     "proxy_set_effective_context",
-    "proxy_set_property",
 ];
 
 /// What Envoy calls on a network filter, and what it recognises the ABI by.

@@ -44,7 +44,11 @@ fn a_conversation_becomes_its_figures() {
     set("connections_active", &[], Stat::Gauge(0));
     set("requests_in_flight", &[], Stat::Gauge(0));
     set("unacknowledged_requests_total", &[], Stat::Counter(1));
-    set("label_values", &[("label", "topic")], Stat::Gauge(1));
+    for label in ["topic", "client_id", "group", "software", "software_version"] {
+        set("label_values", &[("label", label)], Stat::Gauge(1));
+    }
+    let software = [("software", "wasm-tests"), ("software_version", "1")];
+    set("client_software_connections_total", &software, Stat::Counter(1));
     for (request, version, count) in [
         ("ApiVersions", "3", 1),
         ("Metadata", "1", 1),
@@ -71,7 +75,12 @@ fn a_conversation_becomes_its_figures() {
         set("response_bytes_total", &request, Stat::Counter(up));
         set("responses_total", &request, Stat::Counter(1));
         set("request_duration_microseconds", &request, Stat::Histogram(vec![duration]));
+        set("in_flight_request_bytes", &request, Stat::Gauge(0));
     }
+    let beat = [("request", "Heartbeat"), ("group", "group")];
+    set("group_requests_total", &beat, Stat::Counter(1));
+    let error = [("request", "Heartbeat"), ("error", "REBALANCE_IN_PROGRESS"), ("group", "group")];
+    set("group_errors_total", &error, Stat::Counter(1));
     let error = [("request", "Heartbeat"), ("error", "REBALANCE_IN_PROGRESS")];
     set("response_errors_total", &error, Stat::Counter(1));
     let topic = ("topic", "orders");
@@ -83,10 +92,70 @@ fn a_conversation_becomes_its_figures() {
     set("topic_fetched_records_total", &[topic], Stat::Counter(5 + 7));
     set("topic_fetched_bytes_total", &[topic], Stat::Counter(61 + 500 + 61 + 700));
     set("topic_fetched_batches_total", &plain, Stat::Counter(2));
+    // Whoever moved them is the one client of this conversation.
+    let client = [topic, ("client_id", "test")];
+    set("client_produced_records_total", &client, Stat::Counter(10 + 3));
+    set("client_produced_bytes_total", &client, Stat::Counter(61 + 1_000 + 61 + 100));
+    set("client_fetched_records_total", &client, Stat::Counter(5 + 7));
+    set("client_fetched_bytes_total", &client, Stat::Counter(61 + 500 + 61 + 700));
+    set("topic_fetch_lag_records", &[topic], Stat::Gauge(0));
+    // Records are as old as the clocks of the host: 4,490 us have passed when the two batches do.
+    set("topic_end_to_end_latency_milliseconds", &[topic], Stat::Histogram(vec![4, 4]));
     let duration = "topic_request_duration_microseconds";
     set(duration, &[topic, ("request", "Produce")], Stat::Histogram(vec![700]));
     set(duration, &[topic, ("request", "FetchConsumer")], Stat::Histogram(vec![2_000]));
     assert_eq!(stats, expected);
+}
+
+#[test]
+fn the_access_log_is_told_who_connects() {
+    let envoy = Envoy::new();
+    let mut worker = envoy.worker();
+    let root = worker.configure("", b"").expect("accepted");
+    let stream = worker.open(root, OUTBOUND);
+    scenario::play(&envoy, &mut worker, stream, &scenario::orders(), WHOLE);
+    assert_eq!(envoy.filter_state("kafka_client_id").as_deref(), Some("test"));
+    assert_eq!(envoy.filter_state("kafka_client_software").as_deref(), Some("wasm-tests/1"));
+    assert_eq!(envoy.filter_state("kafka_topics").as_deref(), Some("orders"));
+    assert_eq!(envoy.filter_state("kafka_opaque_reason"), None);
+    worker.upstream(stream, b"\x80\0\0\0");
+    assert_eq!(envoy.filter_state("kafka_opaque_reason").as_deref(), Some("desync"));
+
+    let silent = Envoy::new();
+    let mut worker = silent.worker();
+    let root = worker.configure("", br#"{"access_log": false}"#).expect("accepted");
+    let stream = worker.open(root, OUTBOUND);
+    scenario::play(&silent, &mut worker, stream, &scenario::orders(), WHOLE);
+    for key in ["client_id", "client_software", "topics", "opaque_reason"] {
+        assert_eq!(silent.filter_state(&format!("kafka_{key}")), None);
+    }
+}
+
+/// The two numbers of a lag pass on two workers; the gauge is theirs together after a second.
+#[test]
+fn a_group_has_one_lag_on_all_workers() {
+    let envoy = Envoy::new();
+    let (mut one, mut two) = (envoy.worker(), envoy.worker());
+    let (root_one, root_two) =
+        (one.configure("", b"").expect("accepted"), two.configure("", b"").expect("accepted"));
+    let (reads, commits) = (one.open(root_one, OUTBOUND), two.open(root_two, OUTBOUND));
+    // The answer tells a high watermark of 100.
+    one.downstream(reads, &kafka::fetch_request(1, "orders"));
+    one.upstream(reads, &kafka::fetch_response(1, "orders", &kafka::batch(5, 100)));
+    two.downstream(commits, &kafka::offset_commit_request(1, "orders", &[90]));
+    two.upstream(commits, &kafka::offset_commit_response(1, "orders", 1));
+    one.rest(1);
+    two.rest(1);
+    let labels = [("reporter", "source"), ("topic", "orders"), ("group", "group")];
+    assert_eq!(envoy.gauge(&series("group_lag_records", &labels)), 10);
+    let lag = series("topic_fetch_lag_records", &labels[..2]);
+    assert_eq!(envoy.gauge(&lag), 95, "from the consumer's position");
+    one.close(reads, Goodbye::Both);
+    two.close(commits, Goodbye::Both);
+    one.retire(root_one);
+    two.retire(root_two);
+    assert_eq!(envoy.gauge(&series("group_lag_records", &labels)), 0);
+    assert_eq!(envoy.gauge(&lag), 0);
 }
 
 #[test]
