@@ -44,7 +44,7 @@ def context_listener(folder: Path, document: Json, context: str, port: int, name
 
 @contextlib.contextmanager
 def silent_sidecar(folder: Path, document: Json, port: int, broker: int) -> Iterator[Envoy]:
-    """An Envoy, not yet started, with the outbound listener as istiod sends it; its ADS peer accepts and says nothing."""
+    """An Envoy, not yet started, with the outbound listener as istiod sends it; its ADS peer never says a word."""
     context = "SIDECAR_OUTBOUND"
     with socket.create_server(("127.0.0.1", 0)) as silent:
         block = listener_filter(document, context, None)
@@ -65,10 +65,10 @@ def _http2(made: Json) -> Json:
 
 
 def new_topic(kafka: Kafka, name: str | None = None) -> str:
-    """A topic with one partition, past any proxy."""
+    """A topic with two partitions, made past any proxy."""
     name = name or f"mesh-{uuid.uuid4().hex[:12]}"
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
-    admin.create_topics([NewTopic(name, 1, 1)])[name].result(30)
+    admin.create_topics([NewTopic(name, 2, 1)])[name].result(30)
     return name
 
 

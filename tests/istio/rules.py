@@ -17,7 +17,8 @@ Finding = tuple[int, str]
 API_VERSIONS = {"EnvoyFilter": "networking.istio.io/v1alpha3", "TrafficExtension": "extensions.istio.io/v1alpha1",
                 "WasmPlugin": "extensions.istio.io/v1alpha1"}
 
-EVERYONE = {"action": "ALLOW", "policies": {"everyone": {"permissions": [{"any": True}], "principals": [{"any": True}]}}}
+EVERYONE = {"action": "ALLOW",
+            "policies": {"everyone": {"permissions": [{"any": True}], "principals": [{"any": True}]}}}
 
 
 def findings(document: Json, contexts: Sequence[str], mesh_wide: bool = True) -> list[Finding]:
