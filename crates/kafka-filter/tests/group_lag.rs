@@ -16,8 +16,8 @@ mod support;
 
 use support::fetching::{Ask, fetch_told, part};
 use support::groups::{
-    ILLEGAL_GENERATION, Joined, commit, commit_in_transaction, committed, committed_in_transaction,
-    fetch_offsets, join, told_offsets,
+    Held, ILLEGAL_GENERATION, Joined, commit, commit_in_transaction, committed,
+    committed_in_transaction, fetch_offsets, join, told_offsets,
 };
 use support::messages::{Topic, heartbeat, heartbeat_told, metadata, told};
 use support::play::{Process, Split, Step};
@@ -102,7 +102,7 @@ fn every_way_in_which_an_offset_is_told() {
     for version in [3, 5, 6, 7, 8, 9, 10] {
         let topic = if version >= 10 { BY_ID } else { ORDERS };
         let groups: &[&str] = if version >= 8 { &["audit", "billing"] } else { &["billing"] };
-        let of_billing: &[(Topic, &[(i32, i64, i16)])] = &[(topic, held)];
+        let of_billing: &[Held<'_>] = &[(topic, held)];
         let told: Vec<_> = groups
             .iter()
             .map(|group| (*group, 0, if *group == "billing" { of_billing } else { &[] }))

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 use support::fetching::{Ask, failed_part, fetch_told, part, share_fetch, share_told};
 use support::groups::{
-    CONSUMER_GROUP_HEARTBEAT, Joined, commit, commit_in_transaction, committed,
+    CONSUMER_GROUP_HEARTBEAT, Held, Joined, commit, commit_in_transaction, committed,
     committed_in_transaction, describe, described, epoch_heartbeat, epoch_told, fetch_offsets,
     join, leave, left, told_offsets,
 };
@@ -332,7 +332,7 @@ fn exchange(kind: u8, id: i32) -> (Vec<u8>, Option<Vec<u8>>) {
             Some(committed_in_transaction(3, id, &[(orders, &[(1, 0)])])),
         ),
         16 => {
-            let of_billing: &[(Topic, &[(i32, i64, i16)])] = &[(orders, &[(0, 5, 0), (1, -1, 0)])];
+            let of_billing: &[Held<'_>] = &[(orders, &[(0, 5, 0), (1, -1, 0)])];
             let told = [("billing", 0, of_billing), ("audit", 69, &[])];
             (fetch_offsets(9, id, &["billing", "audit"]), Some(told_offsets(9, id, &told)))
         }

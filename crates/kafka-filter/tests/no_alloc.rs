@@ -21,7 +21,7 @@ use kafka_filter::metrics::catalog::Kind;
 use kafka_filter::{Connection, Expect, Fact, Filter, Host, Source};
 use support::fetching::{Ask, fetch_told, part, share_fetch, share_told};
 use support::groups::{
-    CONSUMER_GROUP_HEARTBEAT, commit, committed, epoch_heartbeat, epoch_told, fetch_offsets,
+    CONSUMER_GROUP_HEARTBEAT, Held, commit, committed, epoch_heartbeat, epoch_told, fetch_offsets,
     told_offsets,
 };
 use support::messages::{
@@ -119,7 +119,7 @@ fn exchanges() -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
     };
     let parts = vec![part(0, 900, set.clone()), part(1, 70, Vec::new())];
     let offsets: &[(i32, i64)] = &[(0, 5), (1, 6)];
-    let of_group: &[(Topic, &[(i32, i64, i16)])] = &[(orders, &[(0, 5, 0), (1, 6, 0)])];
+    let of_group: &[Held<'_>] = &[(orders, &[(0, 5, 0), (1, 6, 0)])];
     let key = CONSUMER_GROUP_HEARTBEAT;
     vec![
         ("ApiVersions", api_versions(3, 1), api_versions_told(3, 1, 0)),

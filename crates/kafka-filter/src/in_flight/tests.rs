@@ -24,7 +24,7 @@ fn perhaps(correlation_id: i32) -> Sent {
 }
 
 fn matched(sent: Sent, unanswered: u32) -> Option<Matched> {
-    let unanswered_bytes = u64::from(unanswered) * u64::from(SIZE);
+    let unanswered_bytes = u64::from(unanswered).saturating_mul(u64::from(SIZE));
     Some(Matched { entry: Entry::Request(sent), unanswered, unanswered_bytes })
 }
 

@@ -223,13 +223,15 @@ pub fn fetch_offsets(version: i16, correlation_id: i32, groups: &[&str]) -> Vec<
     wire.when(version >= 7, |wire| wire.i8(0)).end().frame()
 }
 
-/// What an OffsetFetch tells of a group: its error code, topics with partition, offset, error code.
-pub type Told<'a> = (&'a str, i16, &'a [(Topic, &'a [(i32, i64, i16)])]);
+/// A topic with partitions, and of each the offset that is committed and an error code.
+pub type Held<'a> = (Topic, &'a [(i32, i64, i16)]);
+/// What an OffsetFetch tells of a group: its error code, and what is committed.
+pub type Told<'a> = (&'a str, i16, &'a [Held<'a>]);
 
 /// An answer to OffsetFetch, 3 to 10.
 pub fn told_offsets(version: i16, correlation_id: i32, groups: &[Told<'_>]) -> Vec<u8> {
     let wire = response(correlation_id, version >= 6).i32(0);
-    let topics = |wire: Wire, topics: &[(Topic, &[(i32, i64, i16)])]| {
+    let topics = |wire: Wire, topics: &[Held<'_>]| {
         wire.each(topics, |wire, (name, partitions)| {
             topic(wire, *name)
                 .each(partitions, |wire, &(partition, offset, error)| {
