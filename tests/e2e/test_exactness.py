@@ -9,7 +9,7 @@ import time
 from confluent_kafka import Consumer, TopicPartition
 
 from clients import consume, new_topic, payloads, produce
-from lab import tools
+from lab import tools, wait_until
 from raw import api_versions, connect, fetch, metadata, receive, reset
 from stage import Seen, Stage
 
@@ -122,6 +122,25 @@ def test_durations_are_true(main_stage: Stage) -> None:
         measured = seen.metric(f"{name}_sum").label(request="FetchConsumer", **labels).read()
         # Envoy's histograms round each sample to two digits.
         assert 3 * 400_000 * 0.95 <= measured <= waited * 1.05
+
+
+def test_what_awaits_an_answer(main_stage: Stage) -> None:
+    """Two fetches of nothing wait at the broker, and with them as many bytes as were sent for them."""
+    topic = new_topic(main_stage.kafka, "awaited")
+    request = fetch(1, topic, max_wait_ms=4000)
+
+    def awaited() -> tuple[float, float]:
+        stats = main_stage.envoy.stats()
+        return (stats.total("kafka_filter_requests_in_flight"),
+                stats.total("kafka_filter_in_flight_request_bytes", request="FetchConsumer"))
+
+    with main_stage.watch(), connect(main_stage.bootstrap) as first, connect(main_stage.bootstrap) as second:
+        for connection in (first, second):
+            connection.sendall(request)
+        wait_until("both requests to be in flight", lambda: awaited() == (2, 2 * len(request)), 3.5)
+        for connection in (first, second):
+            receive(connection)
+        wait_until("nothing to be in flight", lambda: awaited() == (0, 0), 3.5)
 
 
 def test_totals_describe_themselves(main_stage: Stage) -> None:
