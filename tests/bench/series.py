@@ -135,7 +135,7 @@ def formulas() -> str:
         if name in LABEL_SETS:
             each = bounds[name] + 3 if name in bounds else 1
             by_formula.setdefault((switch, LABEL_SETS[name], each), []).append(f"`{name}`")
-    rows = [(switch, ", ".join(names), formula.replace(" * ", " × "), str(each))
+    rows = [(switch, ", ".join(names), formula.replace(" * ", " × ").replace("_", " "), str(each))
             for (switch, formula, each), names in by_formula.items()]
     heads = ("switch", "metrics", "label sets of each", "series of a label set")
     return "\n".join("| " + " | ".join(row) + " |" for row in (heads, ("---", "---", "---", "---:"), *rows)) + "\n"

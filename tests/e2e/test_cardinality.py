@@ -28,6 +28,11 @@ def test_every_metric_has_a_formula() -> None:
     assert set(series.LABEL_SETS) | series.OCCASIONAL == set(series.catalog())
 
 
+def test_the_page_shows_the_formulas() -> None:
+    page = (paths.REPOSITORY / "docs" / "performance.md").read_text()
+    assert series.formulas() in page and series.examples() in page, "run `make bench-series`"
+
+
 @pytest.mark.parametrize(("topics", "clients", "groups"), [(1, 1, 1), (3, 4, 5), (40, 4, 2)])
 def test_series_are_as_many_as_the_formulas_say(folder: Path, tools: arms.Tools, topics: int, clients: int,
                                                 groups: int) -> None:
