@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,15 +54,32 @@ def test_a_slow_consumer_that_catches_up(lagging: Stage, java: JavaClients) -> N
     assert commits and fetches and not commits & fetches, "commits and fetches shared a connection"
 
 
-def test_the_lag_of_a_group_that_left_is_forgotten(lagging: Stage, java: JavaClients) -> None:
-    topic, group = new_topic(lagging.kafka, "left"), new_group()
+def test_the_lag_of_a_group_that_is_stuck_and_leaves(lagging: Stage, java: JavaClients) -> None:
+    """A member that sends heartbeats is behind for as long as it does; one that is gone is forgotten."""
+    topic, group = new_topic(lagging.kafka, "stuck"), new_group()
     with lagging.watch():
         produce(lagging.bootstrap, topic, payloads(60, 100))
         with java.consumer(lagging.bootstrap, [topic], group, max_poll_records=20) as consumer:
             consumer.take(20)
             consumer.commit()
             _await_lag(lagging, topic, group, 40)
+            time.sleep(STALE_SECONDS + 2)  # nothing may happen in this time
+            _await_lag(lagging, topic, group, 40, timeout=0)
     _await_lag(lagging, topic, group, 0, timeout=STALE_SECONDS + 4)
+
+
+def test_an_offset_that_was_committed_elsewhere(lagging: Stage, java: JavaClients) -> None:
+    """A member learns where its group stands from the coordinator (OffsetFetch), and so does the filter."""
+    topic, group = new_topic(lagging.kafka, "elsewhere"), new_group()
+    produce(lagging.kafka.bootstrap, topic, payloads(60, 100))
+    with java.consumer(lagging.kafka.bootstrap, [topic], group, max_poll_records=25) as consumer:
+        consumer.take(25)
+        consumer.commit()
+    with lagging.watch():
+        with java.consumer(lagging.bootstrap, [topic], group, max_poll_records=5) as consumer:
+            consumer.take(5)
+            _await_lag(lagging, topic, group, 35)
+            assert _lag_by_kafka(lagging.kafka, group) == 35
 
 
 def test_fetch_and_commit_on_two_workers(lagging: Stage) -> None:
@@ -139,6 +157,33 @@ def test_the_fetch_lag_goes_with_its_connection(lagging: Stage) -> None:
         wait_until("a fetch lag", lambda: _fetch_lag(lagging, topic) > 0, 5)
         assert _fetch_lag(lagging, topic) in (18, 19)
     wait_until("no fetch lag", lambda: _fetch_lag(lagging, topic) == 0, 5)
+
+
+def test_lag_while_the_filter_is_replaced(folder: Path, kafka: Kafka, routes: dict[str, Route], oracle: Oracle,
+                                          java: JavaClients) -> None:
+    """Another VM takes over; the old one's connections are closed, and what only it knew must not stay for ever."""
+    topic, group = new_topic(kafka, "replaced"), new_group()
+    configuration = {"limits": {"lag_stale_seconds": STALE_SECONDS}}
+    with stage(folder / "lag-replaced", [routes["REPLACEDLAG"]], kafka, oracle, {"REPLACEDLAG": configuration},
+               lds=True) as made:
+        produce(made.bootstrap, topic, payloads(60, 100))
+        with java.consumer(made.bootstrap, [topic], group, max_poll_records=20) as consumer:
+            consumer.take(20)
+            consumer.commit()
+            _await_lag(made, topic, group, 40)
+            closed = len(made.envoy.access_entries())
+            made.update("2", configuration, vm_id="kafka_filter_next")
+            wait_until("the old listener's connections to end", lambda: len(made.envoy.access_entries()) > closed)
+            produce(made.bootstrap, topic, payloads(10, 100))
+            consumer.take(50)
+            consumer.commit()
+            _await_lag(made, topic, group, 0)
+            produce(made.bootstrap, topic, payloads(40, 100))
+            consumer.take(20)
+            consumer.commit()
+            _await_lag(made, topic, group, _lag_by_kafka(kafka, group))
+        _await_lag(made, topic, group, 0, timeout=STALE_SECONDS + 4)
+        assert _fetch_lag(made, topic) == 0
 
 
 class _Statistics:
