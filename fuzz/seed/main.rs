@@ -199,7 +199,7 @@ fn connection(corpus: &mut Corpus) -> std::io::Result<()> {
     }
     let good_days = (0..SCRIPTS_TRIED).map(good_day);
     let right = good_days.filter(|seed| Script::new(seed).expected.is_some());
-    for (number, seed) in right.take(16).enumerate() {
+    for (number, seed) in right.take(32).enumerate() {
         corpus.write("connection", &format!("good-day-{number}"), &seed)?;
     }
     for number in 0..12_u64 {
@@ -209,16 +209,23 @@ fn connection(corpus: &mut Corpus) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Producers and members of groups on two workers, with ticks in between; every other one under small caps.
+/// Producers and members of groups on two workers, with ticks in between; under large and small caps, with all
+/// metrics and with some.
 fn good_day(number: u64) -> Vec<u8> {
     const EXCHANGE: u8 = 140;
     const OTHER_CONNECTION: u8 = 205;
     const TICK: u8 = 217;
     let mut noise = noise(number + 2_000);
     let mut seed = vec![0xff, 0xff, 0xff, 0xff, 0xff, 0xff, COUNTS_WAIT];
-    if number % 2 == 1 {
+    match number % 4 {
         // One of three groups or clients, three combinations, three partitions.
-        seed[2..4].copy_from_slice(&[0b0101_0101, 0b1111_0101]);
+        1 | 3 => seed[2..4].copy_from_slice(&[0b0101_0101, 0b1111_0101]),
+        // Without groups and lag, or without one other group of metrics.
+        2 => {
+            let off = if number % 8 == 2 { 0b1100_0000 } else { 1 << (number / 8 % 6) };
+            seed[4..6].fill(!off);
+        }
+        _ => {}
     }
     while seed.len() < 900 {
         let mut byte = || noise.next().unwrap_or_default();
@@ -230,7 +237,7 @@ fn good_day(number: u64) -> Vec<u8> {
                 write_bytes(&mut seed, &block);
             }
             171..=200 => seed.extend([OTHER_CONNECTION, choice]),
-            _ => seed.extend([TICK, choice]),
+            _ => seed.extend([TICK, choice, size]),
         }
     }
     seed
@@ -251,5 +258,5 @@ fn noise(seed: u64) -> impl Iterator<Item = u8> {
 /// Mode of a script in which counters wait for the tick.
 const COUNTS_WAIT: u8 = 10;
 const SCRIPTS_TRIED: u64 = 20_000;
-const FILES_MAX: usize = 240;
+const FILES_MAX: usize = 250;
 const BYTES_MAX: usize = 300 * 1024;

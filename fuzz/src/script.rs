@@ -216,10 +216,20 @@ impl Builder<'_> {
     }
 
     fn tick(&mut self) {
-        let choice = self.input.byte();
-        let seconds = [1, 1, 1, 2, 9, 61, 301, 100_000][usize::from(choice % 8)];
-        let workers = [[true, true], [true, true], [true, false], [false, true]];
-        let workers = workers[usize::from(choice >> 3) % workers.len()];
+        let seconds = match self.input.byte() {
+            0..=200 => 1,
+            201..=225 => 9,
+            226..=240 => 61,
+            241..=250 => 301,
+            _ => 100_000,
+        };
+        let workers = self.input.pick(&[
+            [true, true],
+            [true, true],
+            [true, true],
+            [true, false],
+            [false, true],
+        ]);
         self.seconds = self.seconds.saturating_add(seconds);
         self.steps.push(Step::Tick { seconds, workers });
     }

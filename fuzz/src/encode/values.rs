@@ -46,7 +46,7 @@ fn calm_number(role: Role, input: &mut Input<'_>) -> i64 {
         Role::Acks => input.pick(&[1, -1]),
         Role::ReplicaId => -1,
         Role::CompressionType => i64::from(input.byte() % 5),
-        Role::PartitionIndex => i64::from(input.byte() % 3),
+        Role::PartitionIndex => i64::from(input.byte() % 2),
         Role::Generation => i64::from(input.byte() % 4),
         Role::FetchOffset | Role::HighWatermark | Role::CommittedOffset => i64::from(input.byte()),
         _ => i64::from(input.byte() % 3),
@@ -105,7 +105,7 @@ pub fn uuid(role: Role, style: Style, topic: usize, input: &mut Input<'_>) -> [u
 pub const TOPICS: &[&[u8]] =
     &[b"orders", b"payments", b"a", b"a.", b"__consumer_offsets", b"shadow.x", b"no name", b""];
 /// How many of them there are on a good day.
-pub const CALM_TOPICS: usize = 3;
+pub const CALM_TOPICS: usize = 2;
 /// How many words of the other lists are used on a good day.
 const CALM_WORDS: usize = 2;
 /// Groups may be called anything.
