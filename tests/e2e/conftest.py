@@ -18,7 +18,7 @@ USERS = {"alice": "alice-secret", "mallory": "mallory-secret"}
 # Routes of Kafka 4. The first two belong to the shared Envoy, the others each to one test's own.
 SHARED = ("MAIN", "SASL")
 OWN = ("LEFT", "RIGHT", "UPDATED", "REPLACED", "PATTERNS", "GONE", "REFUSING", "WORKERS", "LAG",
-       "REPLACEDLAG", "LOGS", "SILENT")
+       "LAGCAP", "REPLACEDLAG", "LOGS", "SILENT")
 
 # Brokers ask for a heartbeat every five seconds, and rebalance with the next one: too slow for tests.
 HEARTBEATS = {f"group.{protocol}.{least}heartbeat.interval.ms": "300"

@@ -21,13 +21,19 @@ from stage import Route, Stage, stage
 FETCH, OFFSET_COMMIT = 1, 8
 # The least that the filter takes.
 STALE_SECONDS = 10
+FOLLOWED = 4
 
 
 @pytest.fixture(scope="module")
 def lagging(folder: Path, kafka: Kafka, routes: dict[str, Route], oracle: Oracle) -> Iterator[Stage]:
-    """An Envoy that gives new connections to its two workers evenly, and forgets soon."""
-    configuration = {"limits": {"lag_stale_seconds": STALE_SECONDS}}
-    with stage(folder / "lag", [routes["LAG"]], kafka, oracle, {"LAG": configuration}, balance=True) as made:
+    """An Envoy that gives new connections to its two workers evenly, and forgets soon.
+
+    Its second route follows a few partitions only.
+    """
+    both = [routes["LAG"], routes["LAGCAP"]]
+    configurations = {"LAG": {"limits": {"lag_stale_seconds": STALE_SECONDS}},
+                      "LAGCAP": {"limits": {"lag_stale_seconds": STALE_SECONDS, "lag_partitions_max": FOLLOWED}}}
+    with stage(folder / "lag", both, kafka, oracle, configurations, balance=True) as made:
         yield made
 
 
@@ -157,6 +163,22 @@ def test_the_fetch_lag_goes_with_its_connection(lagging: Stage) -> None:
         wait_until("a fetch lag", lambda: _fetch_lag(lagging, topic) > 0, 5)
         assert _fetch_lag(lagging, topic) in (18, 19)
     wait_until("no fetch lag", lambda: _fetch_lag(lagging, topic) == 0, 5)
+
+
+def test_more_partitions_than_are_followed(lagging: Stage) -> None:
+    """They are counted as left out; what is followed goes with the connection."""
+    topic, partitions = new_topic(lagging.kafka, "many", partitions=FOLLOWED + 3), FOLLOWED + 3
+    with lagging.watch() as seen:
+        consumer = Consumer({"bootstrap.servers": lagging.routes["LAGCAP"].bootstrap, "group.id": new_group(),
+                             "auto.offset.reset": "earliest", "fetch.wait.max.ms": 100})
+        consumer.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
+        produce(lagging.kafka.bootstrap, topic, payloads(200, 100), linger_ms=0, batch_num_messages=5)
+        received = 0
+        while received < 200:
+            received += len(consumer.consume(200, 0.2))
+        consumer.close()
+    seen.metric("lag_untracked_partitions_total").at_least(partitions - FOLLOWED)
+    seen.metric("topic_fetched_records_total").label(topic=topic).value(200)
 
 
 def test_lag_while_the_filter_is_replaced(folder: Path, kafka: Kafka, routes: dict[str, Route], oracle: Oracle,
