@@ -112,5 +112,6 @@ pub(super) const TOPIC_FETCH_LAG: Definition = Definition {
     help: "High watermark minus the next offset to fetch, summed over the partitions that consumers fetch \
            through this proxy on connections that are open. Offsets, so what compaction or transactions \
            removed counts too. A partition that nobody asks for any more (paused, moved to another \
-           consumer) is left out after `limits.lag_stale_seconds`, and all of a connection when it closes.",
+           consumer) is left out after `limits.lag_stale_seconds` at the connection's next Fetch, and all \
+           of a connection when it closes: one that stays open and fetches nothing keeps its last number.",
 };
