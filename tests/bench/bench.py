@@ -51,7 +51,7 @@ def main() -> int:
     _common(command)
     command = commands.add_parser("attack", help="a hostile client that invents names; the filter's caps must hold")
     command.add_argument("--seconds", type=float, default=600.0, help="how long (600)")
-    command.add_argument("--rate", type=float, default=200.0, help="connections a second, 24 requests each (200)")
+    command.add_argument("--rate", type=float, default=200.0, help="connections a second, 36 requests each (200)")
     _common(command)
     command = commands.add_parser("series", help="how many series a proxy makes, and what one costs")
     _common(command)

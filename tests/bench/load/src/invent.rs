@@ -104,7 +104,14 @@ fn software(names: &mut Names) -> Vec<u8> {
     let client_id = names.client_id();
     let mut out = Writer::new(true);
     out.i16(18).i16(3).i32(0).i16(client_id.len() as i16).raw(client_id.as_bytes()).end();
-    out.string(&names.word()).string(&format!("{}.1", names.number(1_000_000))).end();
+    // A connection says it once, so the pool is small: else not all pairs would come up.
+    let word = if names.again() {
+        format!("again-{}", names.below(names.pool.div_ceil(2)))
+    } else {
+        names.fresh()
+    };
+    let version = if names.again() { names.below(10) } else { names.below(1_000_000) };
+    out.string(&word).string(&format!("{version}.1")).end();
     out.frame()
 }
 
@@ -225,7 +232,7 @@ impl Names {
 }
 
 /// Requests of each odd kind at the end of a connection.
-const ODD: usize = 6;
+const ODD: usize = 12;
 /// API keys of Kafka 4.3: 0 to 92.
 const KEYS: u64 = 93;
 /// Above all keys and versions in the tables.
