@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,13 @@ from typing import Any
 import pytest
 import yaml
 
-from lab import Envoy, Kafka, Prometheus, paths
+from lab import Envoy, Kafka, Prometheus, Stats, paths
 from lab.prometheus import scrape
 from manifests import ENVOYFILTER, ISTIO, load, resource
 from mesh import Ports, exchange, new_topic, sidecar
 
 PREFIX = "kafka_filter_"
+PRODUCED = PREFIX + "topic_produced_records_total"
 TELEMETRY = ISTIO / "telemetry"
 
 # What the bootstrap of an Istio proxy has beside one rule for each of `extraStatTags`; none of the generic ones is
@@ -70,10 +72,10 @@ def topics(kafka: Kafka) -> list[str]:
 def test_labels_by_istio_s_rules(here: Path, kafka: Kafka, ports: Ports, brokers: Ports, topics: list[str]) -> None:
     """With the tags of the MeshConfig and the buckets of the annotation, in an Envoy that has Istio's other rules."""
     with _traffic(here, kafka, ports, brokers, topics, [_istio_bootstrap(here)]) as (envoy, client_topic):
-        stats = envoy.quiet_stats()
-        produced = {labels["topic"]: value for labels, value in stats.series(PREFIX + "topic_produced_records_total")}
-        assert produced == {label: float(count) for count, label in enumerate(TOPICS.values(), start=1)} | {
-            client_topic: float(sum(range(1, len(CLIENTS) + 1)))}
+        expected = {label: float(count) for count, label in enumerate(TOPICS.values(), start=1)}
+        expected[client_topic] = float(sum(range(1, len(CLIENTS) + 1)))
+        stats = _told(envoy, expected)
+        assert {labels["topic"]: value for labels, value in stats.series(PRODUCED)} == expected
         by_client = stats.by(PREFIX + "client_produced_records_total", "client_id", topic=client_topic)
         assert by_client == {(label,): float(count) for count, label in enumerate(CLIENTS.values(), start=1)}
         _only_documented_series(stats.samples)
@@ -89,7 +91,8 @@ def test_labels_out_of_flat_names(here: Path, kafka: Kafka, ports: Ports, broker
         config = scrape("mesh", [envoy.admin_port], "/stats/prometheus")
         config["scrape_configs"][0] |= load(TELEMETRY / "prometheus-relabel.yaml")
         with Prometheus(here, config) as prometheus:
-            prometheus.wait_for(PREFIX + "build_info")
+            records = sum(range(1, len(plain) + 1)) + sum(range(1, len(CLIENTS) + 1))
+            prometheus.wait_for(f"sum({PREFIX}client_produced_records_total) >= {records}")
             prometheus.wait_for_scrapes()
             found = prometheus.query('{__name__=~"kafka_filter_.*"}')
     samples = {(one.labels["__name__"], frozenset((name, value) for name, value in one.labels.items()
@@ -126,6 +129,22 @@ def _traffic(folder: Path, kafka: Kafka, ports: Ports, brokers: Ports, topics: S
         for count, client in enumerate(CLIENTS, start=1):
             exchange(port, client_topic, count, "-X", f"client.id={client}")
         yield envoy, client_topic
+
+
+def _told(envoy: Envoy, produced: dict[str, float]) -> Stats:
+    """The statistics once Envoy has all records that were produced, by topic and by client; or what it has after 10 s.
+
+    Many new series are defined a few at a time, and told once a second.
+    """
+    def total() -> tuple[float, float]:
+        return stats.total(PRODUCED), stats.total(PREFIX + "client_produced_records_total")
+
+    stats = envoy.quiet_stats()
+    deadline = time.monotonic() + 10
+    while total() != (sum(produced.values()),) * 2 and time.monotonic() < deadline:
+        time.sleep(0.2)
+        stats = envoy.quiet_stats()
+    return stats
 
 
 def _istio_bootstrap(folder: Path, tags: Sequence[str] | None = None) -> Path:
