@@ -1,8 +1,9 @@
 """A hostile client for as long as wanted: what its invented names make of Envoy's stats and memory.
 
 Topics, client ids, groups, software and versions, API keys and versions are invented in each request: new ones, and
-again those that were admitted in every combination (load/src/invent.rs). Once the caps are reached nothing may grow any more: not the values of labels, not the stats, which Envoy never forgets, by more than
-`LATE_SHARE`, and memory within `MARGIN_MIB`.
+again those that were admitted in every combination (load/src/invent.rs). Once the caps are reached nothing may grow
+any more: not the values of labels, not the stats, which Envoy never forgets, by more than `LATE_SHARE`, and memory
+within `MARGIN_MIB`.
 """
 
 from __future__ import annotations
