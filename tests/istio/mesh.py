@@ -8,9 +8,10 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from lab import Envoy, Kafka, bootstrap, cluster, listener, paths, tools
+from lab import Envoy, Kafka, bootstrap, cluster, listener, paths, tools, wait_until
 from manifests import CONTEXTS, Json, listener_filter, write_ecds
 
 Ports = dict[str, int]
@@ -68,11 +69,23 @@ def _http2(made: Json) -> Json:
 
 
 def new_topic(kafka: Kafka, name: str | None = None) -> str:
-    """A topic with two partitions, made past any proxy."""
+    """A topic with two partitions, made past any proxy; ready to be written to, so that nobody has to try again."""
     name = name or f"mesh-{uuid.uuid4().hex[:12]}"
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
     admin.create_topics([NewTopic(name, 2, 1)])[name].result(30)
+    reader = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": "ready"})
+    try:
+        wait_until(f"{name} to have leaders", lambda: all(_answers(reader, name, partition) for partition in (0, 1)))
+    finally:
+        reader.close()
     return name
+
+
+def _answers(reader: Consumer, topic: str, partition: int) -> bool:
+    try:
+        return reader.get_watermark_offsets(TopicPartition(topic, partition), timeout=5) is not None
+    except KafkaException:
+        return False
 
 
 def exchange(port: int, topic: str, count: int, *options: str) -> None:
