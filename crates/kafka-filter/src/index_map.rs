@@ -33,4 +33,4 @@ impl Hasher for IndexHasher {
 }
 
 /// An odd number with its bits well spread.
-const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
+pub(crate) const MIX: u64 = 0x9e37_79b9_7f4a_7c15;

@@ -99,25 +99,19 @@ impl FetchLag {
         }
         let key = (topic, answer.partition);
         let next_offset = answer.next_offset.filter(|&offset| offset >= 0);
-        if !self.partitions.contains_key(&key) {
-            let Some(next_offset) = next_offset.filter(|_| answer.high_watermark >= 0) else {
-                return true;
-            };
-            if !self.insert(key, Partition::at(next_offset, now_s), max) {
-                return false;
-            }
-        }
         if let Some(known) = self.partitions.get_mut(&key) {
-            known.change(now_s, each, |known| {
-                known.label = answer.label;
-                known.high_watermark = answer.high_watermark.max(UNKNOWN);
-                // Whole batches are sent: the first one may begin, but none ends, before the
-                // offset that was asked for.
-                if let Some(next_offset) = next_offset {
-                    known.next_offset = next_offset.max(known.next_offset);
-                }
-            });
+            known.answered(answer, next_offset, now_s, each);
+            return true;
         }
+        let Some(offset) = next_offset.filter(|_| answer.high_watermark >= 0) else {
+            return true;
+        };
+        let mut new = Partition::at(offset, now_s);
+        if !self.has_room(now_s, max) {
+            return false;
+        }
+        new.answered(answer, next_offset, now_s, each);
+        self.partitions.insert(key, new);
         true
     }
 
@@ -147,15 +141,20 @@ impl FetchLag {
     }
 
     fn insert(&mut self, key: (TopicKey, i32), partition: Partition, max: u32) -> bool {
+        let has_room = self.has_room(partition.seen_s, max);
+        if has_room {
+            self.partitions.insert(key, partition);
+        }
+        has_room
+    }
+
+    /// Whether one more partition may be tracked.
+    fn has_room(&mut self, now_s: u32, max: u32) -> bool {
         let max = usize::try_from(max).unwrap_or(usize::MAX);
         if self.partitions.len() >= max {
-            self.make_room(partition.seen_s);
-            if self.partitions.len() >= max {
-                return false;
-            }
+            self.make_room(now_s);
         }
-        self.partitions.insert(key, partition);
-        true
+        self.partitions.len() < max
     }
 
     /// Forgets partitions without lag: the longest idle, and those at least half as long idle. At
@@ -198,6 +197,25 @@ impl TopicKey {
 impl Partition {
     fn at(next_offset: i64, seen_s: u32) -> Self {
         Self { next_offset, high_watermark: UNKNOWN, label: Topic::UNRESOLVED, seen_s }
+    }
+
+    /// A broker has answered for it; `next_offset` is the one behind the last batch, if there was one.
+    fn answered(
+        &mut self,
+        answer: &Answer,
+        next_offset: Option<i64>,
+        now_s: u32,
+        each: impl FnMut(Topic, i64),
+    ) {
+        self.change(now_s, each, |known| {
+            known.label = answer.label;
+            known.high_watermark = answer.high_watermark.max(UNKNOWN);
+            // Whole batches are sent: the first one may begin, but none ends, before the
+            // offset that was asked for.
+            if let Some(next_offset) = next_offset {
+                known.next_offset = next_offset.max(known.next_offset);
+            }
+        });
     }
 
     /// What it contributes.

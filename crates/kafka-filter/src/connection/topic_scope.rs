@@ -12,6 +12,8 @@ pub(super) struct TopicScope {
     name: [u8; TOPIC_NAME_SIZE_MAX],
     name_size: usize,
     id: TopicId,
+    /// Made once for all partitions.
+    key: Option<TopicKey>,
     errors: ErrorCounts,
     /// The value of the label, once it was looked up.
     pub(super) label: Option<Topic>,
@@ -28,6 +30,7 @@ impl Default for TopicScope {
             name: [0; TOPIC_NAME_SIZE_MAX],
             name_size: 0,
             id: NO_ID,
+            key: None,
             errors: ErrorCounts::default(),
             label: None,
             overflowed: false,
@@ -40,6 +43,7 @@ impl Default for TopicScope {
 impl TopicScope {
     /// Another topic begins.
     pub(super) fn clear(&mut self) {
+        self.key = None;
         self.name_size = 0;
         self.id = NO_ID;
         self.errors = ErrorCounts::default();
@@ -52,6 +56,7 @@ impl TopicScope {
     /// Keeps the name; one that is too long for a topic counts as none.
     pub(super) fn set_name(&mut self, name: &[u8]) {
         self.name_size = 0;
+        self.key = None;
         if let Some(place) = self.name.get_mut(..name.len()) {
             place.copy_from_slice(name);
             self.name_size = name.len();
@@ -60,6 +65,7 @@ impl TopicScope {
 
     pub(super) fn set_id(&mut self, id: &TopicId) {
         self.id = *id;
+        self.key = None;
     }
 
     pub(super) fn name(&self) -> Option<&[u8]> {
@@ -71,11 +77,16 @@ impl TopicScope {
     }
 
     /// Stands for the topic among the partitions that a connection fetches.
-    pub(super) fn key(&self) -> TopicKey {
-        match self.id() {
+    pub(super) fn key(&mut self) -> TopicKey {
+        if let Some(key) = self.key {
+            return key;
+        }
+        let key = match self.id() {
             Some(id) => TopicKey::of_id(id),
             None => TopicKey::of_name(self.name().unwrap_or_default()),
-        }
+        };
+        self.key = Some(key);
+        key
     }
 
     /// Notes an error; false when there are too many different ones to keep.

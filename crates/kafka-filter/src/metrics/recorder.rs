@@ -15,7 +15,7 @@ use super::catalog::{Kind, Label, Metric};
 use super::name::{Value, write_stat_name};
 use super::series::{Party, Series};
 use crate::host::Host;
-use crate::index_map::IndexMap;
+use crate::index_map::{IndexMap, MIX};
 
 /// Metric ids of this worker and what was counted since the last flush.
 pub struct Recorder {
@@ -302,10 +302,10 @@ fn write_name(name: &mut String, series: Series, labels: &Labels) -> Kind {
     definition.kind
 }
 
-/// Where a series stands among the recent ones: its fields folded upon each other.
+/// Where a series stands among the recent ones: multiplication moves bits up, so the highest ones
+/// depend on all fields.
 fn place_among_recent(bits: u64) -> usize {
-    let folded = bits ^ (bits >> 12) ^ (bits >> 24) ^ (bits >> 40) ^ (bits >> 58);
-    usize::try_from(folded & RECENT_MASK).unwrap_or(0)
+    usize::try_from(bits.wrapping_mul(MIX) >> RECENT_SHIFT).unwrap_or(0)
 }
 
 fn place(index: u32) -> usize {
@@ -315,8 +315,8 @@ fn place(index: u32) -> usize {
 /// New series that one callback defines; the worker stands still for them.
 pub const CALLBACK_DEFINITIONS_MAX: u32 = 32;
 /// Places for series that were counted lately; a power of two.
-const RECENT: usize = 128;
-const RECENT_MASK: u64 = RECENT as u64 - 1;
+const RECENT: usize = 512;
+const RECENT_SHIFT: u32 = u64::BITS - RECENT.trailing_zeros();
 /// Stands in a place where nothing is: no metric has this number.
 const NO_SERIES: u64 = u64::MAX;
 /// Slots of a metric's combinations beyond its bound; a worker takes any further one that it has not
