@@ -127,7 +127,11 @@ class Envoy:
             measured = stats.total("kafka_filter_request_duration_microseconds_count")
             agreed = (measured == stats.total("kafka_filter_responses_total")
                       and accepted == stats.total("kafka_filter_connections_closed_total"))
-            if agreed or time.monotonic() > deadline:
+            if agreed:
+                # A worker may have handed over while that was being read: some of it was read before, some after.
+                time.sleep(_HANDING_OVER_SECONDS)
+                return self.stats()
+            if time.monotonic() > deadline:
                 return stats
             time.sleep(0.05)
 
@@ -288,4 +292,6 @@ ALLOWED_LOG: tuple[tuple[str, str], ...] = (
 )
 
 _SEVERE = re.compile(r"\[[^\]]*\]\[\d+\]\[(warning|error|critical)\]")
+# Far longer than a worker takes to hand its counters over once it has begun.
+_HANDING_OVER_SECONDS = 0.05
 _CLOCK_TICKS = 100  # USER_HZ, which is 100 on every Linux architecture that Envoy is built for
