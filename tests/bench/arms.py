@@ -128,7 +128,9 @@ def load(tools: Tools, arguments: Sequence[str], cpus: Sequence[int] = (), timeo
 def pin(pid: int, cpus: Sequence[int]) -> None:
     """Binds every thread of a process; threads that it starts later inherit it."""
     for task in Path(f"/proc/{pid}/task").iterdir():
-        os.sched_setaffinity(int(task.name), cpus)
+        # A thread may end between the listing and the call.
+        with contextlib.suppress(ProcessLookupError):
+            os.sched_setaffinity(int(task.name), cpus)
 
 
 def _config(name: str, tools: Tools, port: int, broker: int) -> dict:
