@@ -23,7 +23,7 @@ use crate::filter::{Filter, Meter};
 use crate::host::{Fact, Host};
 use crate::in_flight::InFlight;
 use crate::metrics::catalog::{Metric, Reporter};
-use crate::metrics::series::Reason;
+use crate::metrics::series::{Reason, Topic};
 use commits::Commits;
 use fetch_lag::FetchLag;
 use identity::Identity;
@@ -180,6 +180,26 @@ impl Connection {
     }
 }
 
+impl Shared {
+    /// Changes what is known of the partitions that the connection fetches. The change gets the most
+    /// partitions that there may be, by one bound for all connections of the worker, and whom to tell
+    /// of contributions to the gauge.
+    fn follow<H: Host, R>(
+        &mut self,
+        meter: &mut Meter<'_, H>,
+        change: impl FnOnce(&mut FetchLag, u32, &mut dyn FnMut(Topic, i64)) -> R,
+    ) -> R {
+        let own = self.fetch_lag.len();
+        let others = meter.filter.fetched_partitions.saturating_sub(own);
+        let max = meter.limits().lag_partitions_max.saturating_sub(others);
+        let series = meter.series(Metric::TopicFetchLag);
+        let mut each = |topic, change: i64| meter.add(series.topic(topic), change);
+        let result = change(&mut self.fetch_lag, max, &mut each);
+        meter.filter.fetched_partitions = others.saturating_add(self.fetch_lag.len());
+        result
+    }
+}
+
 impl Watch {
     /// The message that was being decoded in this direction is the malformed one.
     fn count_malformed<H: Host>(&self, meter: &mut Meter<'_, H>, direction: Direction) {
@@ -213,7 +233,6 @@ impl Watch {
         }
         meter.add(meter.series(Metric::RequestsInFlight), in_flight.saturating_neg());
         meter.add(meter.series(Metric::InFlightEvicted), in_flight.saturating_add(evicted));
-        let lag = meter.series(Metric::TopicFetchLag);
-        self.shared.fetch_lag.give_back(|topic, change| meter.add(lag.topic(topic), change));
+        self.shared.follow(meter, |lag, _, each| std::mem::take(lag).give_back(each));
     }
 }

@@ -23,6 +23,8 @@ pub struct Filter {
     /// For each reporter that has connections.
     group_lag: [Option<GroupLag>; Reporter::ALL.len()],
     namespace: Box<str>,
+    /// Partitions that all connections keep positions of.
+    pub(crate) fetched_partitions: u32,
     announced: [bool; Reporter::ALL.len()],
     /// This worker admitted a label value since the last tick.
     admitted: bool,
@@ -44,6 +46,7 @@ impl Filter {
             recorder: Recorder::default(),
             group_lag: Default::default(),
             namespace: namespace.into(),
+            fetched_partitions: 0,
             announced: [false; Reporter::ALL.len()],
             admitted: false,
             unix_offset_ms: 0,

@@ -15,6 +15,7 @@ mod support;
 
 use kafka_filter::config::Config;
 use kafka_filter::{Clock, Connection, Filter, Source};
+use support::fetching::Ask;
 use support::host::FakeHost;
 use support::messages::{
     Topic, api_versions, api_versions_told, fetch, fetched, heartbeat, heartbeat_told, produce,
@@ -250,6 +251,30 @@ impl Source for Withheld {
     fn read(&mut self, _offset: usize, _length: usize) -> Option<&'static [u8]> {
         None
     }
+}
+
+/// A client may ask for partitions that it invents, on as many connections as it likes.
+#[test]
+fn connections_share_one_bound_on_the_partitions_they_fetch() {
+    let mut process = Process::new(r#"{"limits": {"lag_partitions_max": 3}}"#, 1);
+    let asks = |partitions: &[(i32, i64)]| {
+        let topics = [(ORDERS, partitions)];
+        Ask { version: 11, replica: -1, epoch: 0, topics: &topics, forgotten: &[] }.frame(1)
+    };
+    let untracked = |process: &mut Process| {
+        process.tick();
+        process.host.value("lag_untracked_partitions_total")
+    };
+    process.open(0, 0);
+    process.client(0, &asks(&[(0, 0), (1, 0)]));
+    process.open(1, 0);
+    process.client(1, &asks(&[(0, 0), (1, 0), (2, 0)]));
+    assert_eq!(untracked(&mut process), 2, "two and one are all there is room for");
+    process.client(0, &asks(&[(0, 5), (1, 5)]));
+    assert_eq!(untracked(&mut process), 2, "what is tracked goes on");
+    process.close(0);
+    process.client(1, &asks(&[(0, 0), (1, 0), (2, 0)]));
+    assert_eq!(untracked(&mut process), 2, "a connection that ends makes room");
 }
 
 const NOW: Clock = Clock { monotonic_ns: 2_000_000_000, unix_ms: 1_700_000_000_000 };

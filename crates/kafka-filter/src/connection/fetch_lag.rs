@@ -59,6 +59,11 @@ struct Partition {
 }
 
 impl FetchLag {
+    /// How many partitions it keeps.
+    pub(super) fn len(&self) -> u32 {
+        u32::try_from(self.partitions.len()).unwrap_or(u32::MAX)
+    }
+
     /// A consumer asks for a partition from this offset on. False when it is not tracked because
     /// `max` others are; it counts as untracked each time it is asked for in vain, because nothing
     /// is kept of it. `each` is told the changes of contributions.

@@ -198,18 +198,11 @@ impl<'a, H: Host> RequestHandler<'a, H> {
 
     /// A consumer asks for the current partition from this offset on.
     fn fetches(&mut self, offset: i64) {
-        let max = self.meter.limits().lag_partitions_max;
         let (key, partition) = (self.state.topic.key(), self.state.partition);
-        let meter = &mut self.meter;
-        let lag = meter.series(Metric::TopicFetchLag);
-        let kept = self.shared.fetch_lag.requested(
-            key,
-            partition,
-            offset,
-            seconds(self.now_ns),
-            max,
-            |topic, change| meter.add(lag.topic(topic), change),
-        );
+        let now_s = seconds(self.now_ns);
+        let kept = self.shared.follow(&mut self.meter, |lag, max, each| {
+            lag.requested(key, partition, offset, now_s, max, each)
+        });
         if !kept {
             self.meter.lag_untracked();
         }
@@ -260,11 +253,8 @@ impl<'a, H: Host> RequestHandler<'a, H> {
         }
         if header.api_key == FETCH && self.meter.counts(MetricGroup::Lag) {
             let stale_s = self.meter.limits().lag_stale_seconds;
-            let meter = &mut self.meter;
-            let lag = meter.series(Metric::TopicFetchLag);
-            self.shared.fetch_lag.expire(seconds(self.now_ns), stale_s, |topic, change| {
-                meter.add(lag.topic(topic), change);
-            });
+            let now_s = seconds(self.now_ns);
+            self.shared.follow(&mut self.meter, |lag, _, each| lag.expire(now_s, stale_s, each));
         }
     }
 
@@ -464,11 +454,7 @@ impl<H: Host> RequestHandler<'_, H> {
         }
         self.set_open(|open| open.request = Request::FETCH_FOLLOWER);
         self.state.follower = true;
-        let meter = &mut self.meter;
-        let lag = meter.series(Metric::TopicFetchLag);
-        std::mem::take(&mut self.shared.fetch_lag).give_back(|topic, change| {
-            meter.add(lag.topic(topic), change);
-        });
+        self.shared.follow(&mut self.meter, |lag, _, each| std::mem::take(lag).give_back(each));
         Flow::SkipRest
     }
 }

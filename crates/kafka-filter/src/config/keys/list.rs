@@ -237,8 +237,9 @@ pub const KEYS: &[Key] = &[
             max: 200_000,
             set: |config, value| config.limits.lag_partitions_max = value,
         },
-        help: "Partitions, counted anew for each group, whose lag is followed. What is beyond it is counted \
-               in `lag_untracked_partitions_total` and is in no lag.",
+        help: "Partitions whose lag a worker follows: those that its connections fetch, all together, and \
+               as many of groups, counted anew for each group. What is beyond it is counted in \
+               `lag_untracked_partitions_total` and is in no lag.",
     },
     Key {
         path: "limits.lag_stale_seconds",

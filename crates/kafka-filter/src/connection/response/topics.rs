@@ -115,13 +115,11 @@ impl<H: Host> ResponseHandler<'_, H> {
             high_watermark,
             next_offset: partition.next_offset,
         };
-        let max = self.meter.limits().lag_partitions_max;
-        let key = self.state.topic.key();
-        let meter = &mut self.meter;
-        let lag = meter.series(Metric::TopicFetchLag);
-        let change = |topic, change| meter.add(lag.topic(topic), change);
-        let now_s = seconds(self.now_ns);
-        if !self.shared.fetch_lag.answered(key, &answer, now_s, max, change) {
+        let (key, now_s) = (self.state.topic.key(), seconds(self.now_ns));
+        let kept = self
+            .shared
+            .follow(&mut self.meter, |lag, max, each| lag.answered(key, &answer, now_s, max, each));
+        if !kept {
             self.meter.lag_untracked();
         }
         if high_watermark >= 0 {
