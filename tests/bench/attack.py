@@ -12,6 +12,7 @@ import json
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,11 @@ class Sample:
     @property
     def stats(self) -> int:
         return len(self.names)
+
+    def stats_by_metric(self) -> Counter[str]:
+        """How many of the stats each metric has, by its name without the prefix."""
+        return Counter(name.partition(".")[0].partition("kafka_filter_")[2]
+                       for name in (name.removeprefix("wasmcustom.") for name in self.names))
 
 
 @dataclass(frozen=True)
