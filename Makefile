@@ -12,7 +12,6 @@ FUZZ_SECONDS ?= 60
 
 LAB := $(PYTHON) tests/lab/lab.py
 LAB_FOLDER := $(abspath $(or $(KAFKA_FILTER_LAB),.lab))
-TARGET_FOLDER := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
 # What is built and tested natively; the shell and the benchmark's filters exist for wasm alone.
 NATIVE := -p kafka-wire -p kafka-filter -p kafka-schema-gen -p kafka-bench
@@ -34,11 +33,7 @@ help: ## list the targets
 
 .PHONY: wasm
 wasm: ## build dist/kafka_filter.wasm
-	$(CARGO) build --locked --profile wasm --target wasm32-wasip1 -p kafka-filter-wasm
-	@mkdir -p dist
-	@cp $(TARGET_FOLDER)/wasm32-wasip1/wasm/kafka_filter_wasm.wasm dist/.kafka_filter.wasm.new
-	@mv dist/.kafka_filter.wasm.new dist/kafka_filter.wasm
-	@printf 'dist/kafka_filter.wasm: %s bytes\n' "$$(wc -c < dist/kafka_filter.wasm)"
+	CARGO="$(CARGO)" $(PYTHON) -B release/wasm.py build
 
 .PHONY: demo
 demo: setup-demo wasm ## watch real traffic through real Envoy (DURATION=20 ends by itself)

@@ -65,6 +65,7 @@ pub fn interface() -> (Vec<(String, String)>, Vec<String>) {
 fn build(profile: &[&str]) -> PathBuf {
     let output = Command::new(env!("CARGO"))
         .current_dir(workspace())
+        .env("CARGO_ENCODED_RUSTFLAGS", flags())
         .args(["build", "--locked", "--target", TARGET, "-p", "kafka-filter-wasm"])
         .args(profile)
         .arg("--message-format=json-render-diagnostics")
@@ -77,6 +78,18 @@ fn build(profile: &[&str]) -> PathBuf {
         .split('"')
         .find(|text| text.ends_with("kafka_filter_wasm.wasm") && !text.contains("/deps/"));
     PathBuf::from(path.unwrap_or_else(|| panic!("cargo names no artefact:\n{messages}")))
+}
+
+/// The flags by which the bytes do not depend on where the sources lie.
+fn flags() -> String {
+    let output = Command::new("python3")
+        .current_dir(workspace())
+        .args(["-B", "release/wasm.py", "flags"])
+        .output()
+        .expect("python3 runs");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "release/wasm.py tells no flags:\n{stderr}");
+    String::from_utf8(output.stdout).expect("paths are UTF-8")
 }
 
 fn read(path: &Path) -> Vec<u8> {
