@@ -1,4 +1,4 @@
-"""Alerts fire where the filter is missing; examples fit the manifests; what the pages name is there."""
+"""Examples fit the manifests, and what the pages name is there."""
 
 from __future__ import annotations
 
@@ -8,23 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lab.prometheus import promtool
 from manifests import ENVOYFILTER, ISTIO, insertions, load, resource_config
 
 EXAMPLES = ISTIO / "examples"
-
-
-def test_alerts_fire_where_the_filter_is_missing() -> None:
-    promtool("check", "rules", ISTIO / "telemetry" / "alerts.yaml")
-    assert "SUCCESS" in promtool("test", "rules", Path(__file__).parent / "alerts.yaml")
-
-
-def test_alerts_name_what_the_manifest_counts() -> None:
-    prefixes = {patch["patch"]["value"]["config_discovery"]["default_config"]["stat_prefix"]
-                for patch in insertions(load(ENVOYFILTER))}
-    assert prefixes == {"kafka_filter_absent."}
-    for path in (ISTIO / "telemetry" / "alerts.yaml", ISTIO / "README.md"):
-        assert "envoy_kafka_filter_absent_rbac" in path.read_text()
 
 
 def test_the_cluster_of_strimzi_fits_the_manifests() -> None:
