@@ -5,6 +5,8 @@ Put the folder `tests` on the module search path, then `from lab import Envoy, K
 
 from . import paths, proxy, tools
 from .broker import Kafka, Listener, java_command
+from .certificates import Authority, Certificate
+from .gate import Gate
 from .paths import Missing
 from .process import Child, Failed, accepts, end_on_signals, free_port, run_folder, wait_until
 from .prometheus import Prometheus
@@ -13,7 +15,7 @@ from .recorder import Recorder, Recording
 from .stats import Query, Stats
 
 __all__ = [
-    "Child", "Envoy", "Failed", "Kafka", "Listener", "Missing", "Prometheus", "Query", "Recorder", "Recording",
+    "Authority", "Certificate", "Child", "Envoy", "Failed", "Gate", "Kafka", "Listener", "Missing", "Prometheus", "Query", "Recorder", "Recording",
     "Stats", "accepts", "bootstrap", "cluster", "end_on_signals", "free_port", "java_command", "listener", "paths",
     "proxy", "run_folder", "tools", "unexpected_log_lines", "wait_until", "wasm_filter", "write_lds",
 ]

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 
 from . import paths
+from .certificates import Certificate
 from .process import Child, Failed, free_port, wait_until
 
 
@@ -28,17 +29,28 @@ from .process import Child, Failed, free_port, wait_until
 class Listener:
     """A listener on every broker. `advertised` has one port for each broker; empty: each broker's own.
 
-    `mechanism` turns on SASL over plain text: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.
+    `mechanism` turns on SASL: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER (with unsecured tokens, as Kafka's
+    own tests have them). `certificate` turns on TLS, `clients` is the authority of client certificates that are
+    required then.
     """
 
     name: str
     advertised: Sequence[int] = ()
     mechanism: str | None = None
+    certificate: Certificate | None = None
+    clients: Path | None = None
+
+    @property
+    def protocol(self) -> str:
+        return ("SASL_" if self.mechanism else "") + ("SSL" if self.certificate else "PLAINTEXT")
 
 
 @dataclass
 class Kafka:
     """A cluster of brokers; use it in a `with` block. Ready means: every broker answers ApiVersions and has joined.
+
+    The first `controllers` nodes are controllers as well (all, if not given); a controller must stay for the rest to
+    work. `racks` gives each broker its `broker.rack`.
 
     `users` (name to password) may log in on SASL listeners; with `acls` an authorizer denies SASL users what no ACL
     allows, while clients of listeners without SASL may do everything. `properties` adds to the brokers' properties,
@@ -56,15 +68,19 @@ class Kafka:
     # The second compiler costs more than it gives in a short run; a benchmark sets () instead.
     jvm: Sequence[str] = ("-XX:TieredStopAtLevel=1",)
     plugins: Sequence[Path] = ()
+    controllers: int | None = None
+    racks: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         names = ["DIRECT", *(listener.name for listener in self.listeners)]
         self._ports = {name: [free_port() for _ in range(self.brokers)] for name in [*names, "CONTROLLER"]}
+        self._controllers = min(self.controllers or self.brokers, self.brokers)
         for listener in self.listeners:
             if listener.advertised and len(listener.advertised) != self.brokers:
                 raise ValueError(f"listener {listener.name} advertises {len(listener.advertised)} ports, "
                                  f"there are {self.brokers} brokers")
         self._children: list[Child] = []
+        self._cluster_id = ""
 
     def __enter__(self) -> Kafka:
         self.start()
@@ -85,19 +101,12 @@ class Kafka:
 
     def start(self, timeout: float = 90.0) -> None:
         try:
-            cluster_id = self._java("random-uuid", "kafka.tools.StorageTool", ["random-uuid"]).split()[-1]
+            self._cluster_id = self._java("random-uuid", "kafka.tools.StorageTool", ["random-uuid"]).split()[-1]
             for broker in range(self.brokers):
-                config = self._write_properties(broker)
-                arguments = ["format", "-t", cluster_id, "-c", str(config)]
-                self._java(f"format-{broker}", "kafka.tools.StorageTool", arguments + self._scram_arguments())
+                self._format(broker)
+            self._children += [self._launch(broker) for broker in range(self.brokers)]
             for broker in range(self.brokers):
-                config = self._home(broker) / "server.properties"
-                command = java_command(self.version, "kafka.Kafka", [str(config)], self.heap, self.jvm, self.plugins)
-                self._children.append(Child(f"kafka-{broker + 1}", command, self.folder / f"kafka-{broker + 1}.log",
-                                            environment=_QUIET))
-            for broker, child in enumerate(self._children):
-                answers = functools.partial(self._answers, broker)
-                wait_until(f"broker {broker + 1} to answer", answers, timeout, child, interval=0.1)
+                self.wait_for(broker, timeout)
         except BaseException:
             self.stop()
             raise
@@ -110,9 +119,45 @@ class Kafka:
         for broker in range(self.brokers):
             shutil.rmtree(self._home(broker) / "data", ignore_errors=True)
 
+    def child(self, broker: int) -> Child:
+        """The process of a broker: to be killed, frozen, or stopped."""
+        return self._children[broker]
+
+    def wait_for(self, broker: int, timeout: float = 90.0) -> None:
+        """Until it answers and knows all brokers that run."""
+        answers = functools.partial(self._answers, broker)
+        wait_until(f"broker {broker + 1} to answer", answers, timeout, self._children[broker], interval=0.1)
+
+    def start_again(self, broker: int) -> None:
+        """Starts a broker that has ended, with its data."""
+        self._children[broker] = self._launch(broker)
+        self.wait_for(broker)
+
+    def add_broker(self) -> int:
+        """One more broker, which is no controller; its number. Listeners with advertised ports cannot have more."""
+        if any(listener.advertised for listener in self.listeners):
+            raise ValueError("give the cluster as many advertised ports as it may have brokers, or none")
+        broker = self.brokers
+        self.brokers += 1
+        for ports in self._ports.values():
+            ports.append(free_port())
+        self._format(broker)
+        self._children.append(self._launch(broker))
+        self.wait_for(broker)
+        return broker
+
     def log(self, broker: int = 0) -> str:
         path = self.folder / f"kafka-{broker + 1}.log"
         return path.read_text(errors="replace") if path.exists() else ""
+
+    def _format(self, broker: int) -> None:
+        arguments = ["format", "-t", self._cluster_id, "-c", str(self._write_properties(broker))]
+        self._java(f"format-{broker}", "kafka.tools.StorageTool", arguments + self._scram_arguments())
+
+    def _launch(self, broker: int) -> Child:
+        config = self._home(broker) / "server.properties"
+        command = java_command(self.version, "kafka.Kafka", [str(config)], self.heap, self.jvm, self.plugins)
+        return Child(f"kafka-{broker + 1}", command, self.folder / f"kafka-{broker + 1}.log", environment=_QUIET)
 
     def _home(self, broker: int) -> Path:
         return self.folder / f"kafka-{broker + 1}"
@@ -125,7 +170,7 @@ class Kafka:
         return child.output()
 
     def _scram_arguments(self) -> list[str]:
-        mechanisms = sorted({li.mechanism for li in self.listeners if li.mechanism and li.mechanism != "PLAIN"})
+        mechanisms = sorted({li.mechanism for li in self.listeners if (li.mechanism or "").startswith("SCRAM")})
         arguments: list[str] = []
         for mechanism in mechanisms:
             for user, password in self.users.items():
@@ -142,15 +187,18 @@ class Kafka:
     def _properties(self, broker: int) -> dict[str, str]:
         everywhere = [Listener("DIRECT"), *self.listeners]
         replicas = str(min(self.brokers, 3))
-        voters = [f"{i + 1}@127.0.0.1:{port}" for i, port in enumerate(self._ports["CONTROLLER"])]
-        protocols = {li.name: "SASL_PLAINTEXT" if li.mechanism else "PLAINTEXT" for li in everywhere}
+        controllers = self._ports["CONTROLLER"][:self._controllers]
+        voters = [f"{i + 1}@127.0.0.1:{port}" for i, port in enumerate(controllers)]
+        protocols = {li.name: li.protocol for li in everywhere}
+        ports = {name: each[broker] for name, each in self._ports.items()
+                 if name != "CONTROLLER" or broker < self._controllers}
         values = {
-            "process.roles": "broker,controller",
+            "process.roles": "broker,controller" if broker < self._controllers else "broker",
             "node.id": str(broker + 1),
             "controller.quorum.voters": ",".join(voters),
             "controller.listener.names": "CONTROLLER",
             "inter.broker.listener.name": "DIRECT",
-            "listeners": ",".join(f"{name}://127.0.0.1:{ports[broker]}" for name, ports in self._ports.items()),
+            "listeners": ",".join(f"{name}://127.0.0.1:{port}" for name, port in ports.items()),
             "advertised.listeners": ",".join(
                 f"{li.name}://127.0.0.1:{(li.advertised or self._ports[li.name])[broker]}" for li in everywhere),
             "listener.security.protocol.map": ",".join(
@@ -171,8 +219,10 @@ class Kafka:
         if self.version == paths.KAFKA_PREVIOUS:
             # Kafka 3.9 knows the consumer group protocol (KIP-848), and offers it only when asked.
             values["group.coordinator.rebalance.protocols"] = "classic,consumer"
+        if self.racks:
+            values["broker.rack"] = self.racks[broker % len(self.racks)]
         for listener in self.listeners:
-            values |= self._sasl_properties(listener)
+            values |= self._sasl_properties(listener) | _tls_properties(listener)
         if self.acls:
             values["authorizer.class.name"] = "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
             values["super.users"] = "User:ANONYMOUS"
@@ -185,13 +235,16 @@ class Kafka:
         if listener.mechanism == "PLAIN":
             users = " ".join(f'user_{name}="{password}"' for name, password in self.users.items())
             module = f"org.apache.kafka.common.security.plain.PlainLoginModule required {users};"
+        elif listener.mechanism == "OAUTHBEARER":
+            module = ("org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required "
+                      'unsecuredLoginStringClaim_sub="broker";')
         else:
             module = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
         return {f"{prefix}.sasl.enabled.mechanisms": listener.mechanism,
                 f"{prefix}.{listener.mechanism.lower()}.sasl.jaas.config": module}
 
     def _answers(self, broker: int) -> bool:
-        """The broker answers ApiVersions without an error, and knows all brokers of the cluster."""
+        """The broker answers ApiVersions without an error, and knows all brokers that run."""
         try:
             with socket.create_connection(("127.0.0.1", self.port("DIRECT", broker)), timeout=5) as connection:
                 answer = _exchange(connection, _request(api_key=18, api_version=0, body=b""))
@@ -200,9 +253,21 @@ class Kafka:
                 no_topics = struct.pack(">i", 0)
                 answer = _exchange(connection, _request(api_key=3, api_version=1, body=no_topics))
                 (brokers,) = struct.unpack(">i", answer[4:8])
-                return bool(brokers == self.brokers)
+                # One that was stopped or killed may still be known for a while.
+                return bool(brokers >= sum(child.is_running() for child in self._children))
         except (OSError, struct.error):
             return False
+
+
+def _tls_properties(listener: Listener) -> dict[str, str]:
+    if not listener.certificate:
+        return {}
+    prefix = f"listener.name.{listener.name.lower()}"
+    values = {f"{prefix}.ssl.keystore.type": "PEM", f"{prefix}.ssl.keystore.location": str(listener.certificate.both)}
+    if listener.clients:
+        values |= {f"{prefix}.ssl.client.auth": "required", f"{prefix}.ssl.truststore.type": "PEM",
+                   f"{prefix}.ssl.truststore.location": str(listener.clients)}
+    return values
 
 
 def java_command(version: str, main: str, arguments: Sequence[str], heap: str = "256m",

@@ -72,11 +72,26 @@ class Child:
         if not self.is_running():
             return
         self._signal(signal.SIGTERM)
+        # A frozen child hears nothing else.
+        self._signal(signal.SIGCONT)
         try:
             self._popen.wait(self._grace)
         except subprocess.TimeoutExpired:
             self._signal(signal.SIGKILL)
             self._popen.wait(self._grace)
+
+    def kill(self) -> None:
+        """Ends it at once, without a chance to tidy up."""
+        _RUNNING.discard(self)
+        self._signal(signal.SIGKILL)
+        self._popen.wait(self._grace)
+
+    def freeze(self) -> None:
+        """It stays, but does nothing any more."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
 
     def output(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
