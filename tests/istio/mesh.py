@@ -94,3 +94,9 @@ def exchange(port: int, topic: str, count: int, *options: str) -> None:
     tools.kcat("-P", "-b", f"127.0.0.1:{port}", "-t", topic, "-p", "0", *options, stdin="\n".join(sent) + "\n")
     got = tools.kcat("-C", "-b", f"127.0.0.1:{port}", "-t", topic, "-p", "0", "-o", "beginning", "-e", "-q", *options)
     assert got.splitlines()[-count:] == sent
+
+
+def discovered(envoy: Envoy, event: str) -> int:
+    """What became of the resources of network filters, over all of them."""
+    lines = envoy.admin(f"/stats?filter=extension_config_discovery.*{event}").splitlines()
+    return sum(int(line.rpartition(": ")[2]) for line in lines)

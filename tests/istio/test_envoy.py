@@ -30,6 +30,7 @@ from mesh import (
     ALLOWED_LOG,
     Ports,
     context_listener,
+    discovered,
     ecds_file,
     exchange,
     lds_file,
@@ -108,7 +109,7 @@ def test_a_module_that_does_not_compile(here: Path, kafka: Kafka, ports: Ports, 
     context, topic = "SIDECAR_INBOUND", new_topic(kafka)
     with sidecar(here, document, ports, brokers, []) as envoy:
         write_ecds(ecds_file(here), [resource(document, broken)], "2")
-        wait_until("Envoy to refuse the module", lambda: _discovered(envoy, "config_fail") > 0)
+        wait_until("Envoy to refuse the module", lambda: discovered(envoy, "config_fail") > 0)
         for port in ports.values():
             exchange(port, topic, 10)
         assert _is_absent(envoy)
@@ -117,7 +118,7 @@ def test_a_module_that_does_not_compile(here: Path, kafka: Kafka, ports: Ports, 
         write_lds(lds_file(here), [*listeners, context_listener(here, document, context, free_port(), "later")], "2")
         wait_until("Envoy to refuse the listener", lambda: envoy.counter("listener_manager.lds.update_rejected") > 0)
         write_ecds(ecds_file(here), [resource(document, paths.ARTIFACT)], "3")
-        wait_until("Envoy to take the module", lambda: _discovered(envoy, "config_reload") > 0)
+        wait_until("Envoy to take the module", lambda: discovered(envoy, "config_reload") > 0)
         exchange(ports[context], topic, 20)
         envoy.quiet_stats().metric(PREFIX + "topic_produced_records_total").label(topic=topic).value(20)
 
@@ -143,9 +144,9 @@ def test_an_update_under_load_loses_nothing(here: Path, kafka: Kafka, ports: Por
                 module = here / f"version-{version}.wasm"
                 # A custom section makes other bytes of it, which is what makes another VM.
                 module.write_bytes(paths.ARTIFACT.read_bytes() + bytes([0, 2, 1, version.encode()[0]]))
-                reloads = _discovered(envoy, "config_reload")
+                reloads = discovered(envoy, "config_reload")
                 write_ecds(ecds_file(here), [resource(document, module)], version)
-                wait_until("Envoy to take the new version", lambda: _discovered(envoy, "config_reload") > reloads)
+                wait_until("Envoy to take the new version", lambda: discovered(envoy, "config_reload") > reloads)
                 exchange(port, topic, 25)
                 reached = sent.delivered
                 wait_until("the load to flow on", lambda: sent.delivered > reached + 50, 20)
@@ -196,12 +197,12 @@ def test_both_policies_are_refused(here: Path, kafka: Kafka, ports: Ports, broke
     resource_config(wrong)["typed_config"]["config"]["failure_policy"] = "FAIL_OPEN"
     only = {"SIDECAR_OUTBOUND": ports["SIDECAR_OUTBOUND"]}
     with sidecar(here, wrong, only, brokers, [resource(wrong, paths.ARTIFACT)]) as envoy:
-        wait_until("Envoy to refuse the resource", lambda: _discovered(envoy, "config_fail") > 0)
+        wait_until("Envoy to refuse the resource", lambda: discovered(envoy, "config_fail") > 0)
         exchange(ports["SIDECAR_OUTBOUND"], new_topic(kafka), 10)
         assert _is_absent(envoy)
         assert any("only one of fail_open or failure_policy" in line for line in envoy.log_lines())
         write_ecds(ecds_file(here), [resource(right, paths.ARTIFACT)], "2")
-        wait_until("Envoy to take the resource", lambda: _discovered(envoy, "config_reload") > 0)
+        wait_until("Envoy to take the resource", lambda: discovered(envoy, "config_reload") > 0)
         topic = new_topic(kafka)
         exchange(ports["SIDECAR_OUTBOUND"], topic, 10)
         envoy.quiet_stats().metric(PREFIX + "topic_produced_records_total").label(topic=topic).value(10)
@@ -269,9 +270,3 @@ def _broken(folder: Path) -> Path:
 
 def _is_absent(envoy: Envoy) -> bool:
     return not envoy.stats().names(PREFIX)
-
-
-def _discovered(envoy: Envoy, event: str) -> int:
-    """What became of the resources of network filters, over all of them."""
-    lines = envoy.admin(f"/stats?filter=extension_config_discovery.*{event}").splitlines()
-    return sum(int(line.rpartition(": ")[2]) for line in lines)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -11,33 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from lab import Envoy, Kafka, Prometheus, Stats, paths
 from lab.prometheus import scrape
-from manifests import ENVOYFILTER, ISTIO, load, resource
+from istio_stats import TELEMETRY, istio_bootstrap
+from manifests import ENVOYFILTER, load, resource
 from mesh import Ports, exchange, new_topic, sidecar
 
 PREFIX = "kafka_filter_"
 PRODUCED = PREFIX + "topic_produced_records_total"
-TELEMETRY = ISTIO / "telemetry"
-
-# What the bootstrap of an Istio proxy has beside one rule for each of `extraStatTags`; none of the generic ones is
-# anchored. Its flag use_all_default_tags is false.
-ISTIO_RULES = {
-    "cluster_name": r"^cluster\.((.+?(\..+?\.svc\.cluster\.local)?)\.)",
-    "tcp_prefix": r"^tcp\.((.*?)\.)\w+?$",
-    "response_code": r"_rq(_(\d{3}))$",
-    "response_code_class": r"_rq(_(\dxx))$",
-    "mongo_prefix": r"^mongo\.(.+?)\.(collection|cmd|cx_|op_|delays_|decoding_)(.*?)$",
-    "cache": r"(cache\.(.+?)\.)",
-    "component": r"(component\.(.+?)\.)",
-    "tag": r"(tag\.(.+?);\.)",
-    "wasm_filter": r"(wasm_filter\.(.+?)\.)",
-    "authz_enforce_result": r"rbac(\.(allowed|denied))",
-    "authz_dry_run_action": r"(\.istio_dry_run_(allow|deny)_)",
-    "authz_dry_run_result": r"(\.shadow_(allowed|denied))",
-}
 
 # Topic and label, by hand; docs/metrics.md says what is escaped. Kafka allows letters, digits, `.`, `_` and `-`.
 TOPICS = {
@@ -71,7 +52,7 @@ def topics(kafka: Kafka) -> list[str]:
 
 def test_labels_by_istio_s_rules(here: Path, kafka: Kafka, ports: Ports, brokers: Ports, topics: list[str]) -> None:
     """With the tags of the MeshConfig and the buckets of the annotation, in an Envoy that has Istio's other rules."""
-    with _traffic(here, kafka, ports, brokers, topics, [_istio_bootstrap(here)]) as (envoy, client_topic):
+    with _traffic(here, kafka, ports, brokers, topics, [istio_bootstrap(here)]) as (envoy, client_topic):
         expected = {label: float(count) for count, label in enumerate(TOPICS.values(), start=1)}
         expected[client_topic] = float(sum(range(1, len(CLIENTS) + 1)))
         stats = _told(envoy, expected)
@@ -86,7 +67,7 @@ def test_labels_by_istio_s_rules(here: Path, kafka: Kafka, ports: Ports, brokers
 def test_labels_out_of_flat_names(here: Path, kafka: Kafka, ports: Ports, brokers: Ports, topics: list[str]) -> None:
     """Without tags in Envoy, Prometheus makes them: the same but for what a flat name has lost."""
     plain = [topic for topic in topics if topic != "labels-___request___x"]
-    with _traffic(here, kafka, ports, brokers, plain, [_istio_bootstrap(here, tags=[])]) as (envoy, client_topic):
+    with _traffic(here, kafka, ports, brokers, plain, [istio_bootstrap(here, tags=[])]) as (envoy, client_topic):
         envoy.quiet_stats()
         config = scrape("mesh", [envoy.admin_port], "/stats/prometheus")
         config["scrape_configs"][0] |= load(TELEMETRY / "prometheus-relabel.yaml")
@@ -110,7 +91,7 @@ def test_labels_out_of_flat_names(here: Path, kafka: Kafka, ports: Ports, broker
 
 def test_what_passed_without_the_filter_is_counted(here: Path, kafka: Kafka, ports: Ports, brokers: Ports) -> None:
     """By the name that Istio's rules give to what the EnvoyFilter's default counts: one for each connection."""
-    with sidecar(here, load(ENVOYFILTER), ports, brokers, [], overlays=[_istio_bootstrap(here)]) as envoy:
+    with sidecar(here, load(ENVOYFILTER), ports, brokers, [], overlays=[istio_bootstrap(here)]) as envoy:
         exchange(ports["SIDECAR_INBOUND"], new_topic(kafka), 5)
         counted = envoy.stats().by("envoy_kafka_filter_absent_rbac", "authz_enforce_result")
         assert counted == {("allowed",): envoy.counter("tcp.SIDECAR_INBOUND.downstream_cx_total")}
@@ -145,23 +126,6 @@ def _told(envoy: Envoy, produced: dict[str, float]) -> Stats:
         time.sleep(0.2)
         stats = envoy.quiet_stats()
     return stats
-
-
-def _istio_bootstrap(folder: Path, tags: Sequence[str] | None = None) -> Path:
-    """stats_config as an Istio proxy renders it from the pieces of istio/telemetry."""
-    if tags is None:
-        tags = load(TELEMETRY / "meshconfig-extra-stat-tags.yaml")["meshConfig"]["defaultConfig"]["extraStatTags"]
-    annotations = load(TELEMETRY / "histogram-buckets.yaml")["spec"]["template"]["metadata"]["annotations"]
-    buckets = json.loads(annotations["sidecar.istio.io/statsHistogramBuckets"])
-    rules = {tag: rf"({tag}=\.=(.*?);\.;)" for tag in tags} | ISTIO_RULES
-    config = {"stats_config": {
-        "use_all_default_tags": False,
-        "stats_tags": [{"tag_name": tag, "regex": expression} for tag, expression in rules.items()],
-        "histogram_bucket_settings": [{"match": {"prefix": prefix}, "buckets": bounds}
-                                      for prefix, bounds in buckets.items()]}}
-    written = folder / "istio-bootstrap.yaml"
-    written.write_text(yaml.safe_dump(config))
-    return written
 
 
 def _flat(value: str) -> str:

@@ -23,11 +23,23 @@ RULE_FILES = (ENVOY / "recording-rules.yaml", ENVOY / "alerts.yaml", AUTOSCALING
 
 Json = dict[str, Any]
 
-# Prometheus adds these to every series that it scrapes.
-SCRAPED = {"job", "instance"}
+# Prometheus adds these to every series that it scrapes; the latter two in Kubernetes.
+SCRAPED = {"job", "instance", "namespace", "pod"}
 
-# Series that are not the filter's, and their labels: Envoy's own (as envoy.yaml shows them), and Prometheus's.
+# Of those that Istio's TCP metrics have, the ones which are asked for.
+ISTIO_TCP = {"reporter", "source_workload", "destination_workload", "destination_service_name"}
+
+# Series that are not the filter's, and their labels: Envoy's own (as envoy.yaml shows them), Istio's, and Prometheus's.
 OTHERS: dict[str, set[str]] = {
+    "istio_tcp_connections_opened_total": ISTIO_TCP,
+    "istio_tcp_connections_closed_total": ISTIO_TCP,
+    "istio_agent_wasm_remote_fetch_count": {"result"},
+    "envoy_kafka_filter_absent_rbac": {"authz_enforce_result"},
+    "envoy_extension_config_discovery_network_filter_istio_system_kafka_filter_config_fail": set(),
+    "envoy_listener_manager_lds_update_rejected": set(),
+    # The filter's, from proxies that have no tags.
+    "kafka_filter_connections_opened_total_reporter___source___": set(),
+    "kafka_filter_connections_opened_total_reporter___destination___": set(),
     "envoy_cluster_upstream_cx_connect_ms_bucket": {"envoy_cluster_name", "le"},
     "envoy_cluster_upstream_cx_total": {"envoy_cluster_name"},
     "envoy_server_memory_allocated": set(),
@@ -188,12 +200,33 @@ def references(expr: str) -> tuple[list[Reference], set[str]]:
     return found, labels
 
 
+def is_of_a_mesh(ask: Ask) -> bool:
+    """Whether it asks for what only proxies of Istio have. tests/istio/test_missing.py has some, the demo has none."""
+    return any(name in ask.expr for name in ("istio_", "envoy_kafka_filter_absent", "extension_config_discovery"))
+
+
+def made_labels(expr: str) -> set[str]:
+    """The labels that a query makes by itself: the second argument of each label_replace and label_join."""
+    found, open_calls = set(), []
+    tokens = [match[0] for match in TOKEN.finditer(expr) if match.lastgroup != "space"]
+    for before, token in zip(["", *tokens], tokens, strict=False):
+        if token == "(":
+            open_calls.append([before, 0])
+        elif token == ")":
+            open_calls.pop()
+        elif token == "," and open_calls:
+            open_calls[-1][1] += 1
+        elif token.startswith('"') and open_calls and open_calls[-1] in (["label_replace", 1], ["label_join", 1]):
+            found.add(token.strip('"'))
+    return found
+
+
 def unknown(ask: Ask, expr: str) -> Iterator[str]:
     """What a query (its variables substituted) names that neither catalog nor list has."""
     known = {name: labels | SCRAPED for name, labels in (catalog() | OTHERS).items()}
     rules = recorded()
     selectors, grouping = references(expr)
-    available: set[str] = set()
+    available = made_labels(expr)
     for selector in selectors:
         if selector.name in rules:
             available |= set.union(*known.values())
@@ -220,7 +253,8 @@ def _matchers(tokens: list[re.Match[str]], at: int, reference: Reference) -> int
 
 LABEL_VALUES = re.compile(r"label_values\((?P<selector>.+), (?P<label>\w+)\)")
 CATALOG_LINE = re.compile(r"^\| `(kafka_filter_\w+)` \| (\w+) \|([^|]*)\|", re.M)
-VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+# Not `$1`, which is a group of an expression in label_replace.
+VARIABLE = re.compile(r"\$(?:\{(\w+)\}|([A-Za-z_]\w*))")
 GROUPING = {"by", "without", "on", "ignoring", "group_left", "group_right"}
 KEYWORDS = {"and", "or", "unless", "bool", "offset", "inf", "nan", "Inf", "NaN"}
 TOKEN = re.compile(

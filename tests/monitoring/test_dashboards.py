@@ -25,6 +25,10 @@ BUILT_IN = {"__rate_interval": "1m", "__range": "1h", "__interval": "15s"}
 ANY_REPORTER = {
     "Proxies with the filter", "Proxies without it", "Proxies without the filter",
     "Connections that the filter did not see", "Releases", "Series of the filter", "Memory of Envoy", "Time of a scrape",
+    # In a mesh: each side of a pod for itself.
+    "Share of open connections that it has", "Pods that lack it", "Pods whose image was not fetched",
+    "Where it is missing", "Open connections without the filter", "New connections that only Istio counts",
+    "Releases by namespace",
 }
 
 

@@ -215,7 +215,8 @@ def label_variable(label: str, metric: str, matchers: Sequence[str], multi: bool
                   "regex": regex, "sort": sort, "refresh": 2, "hide": 0, "includeAll": multi, "multi": multi,
                   "options": [], "skipUrlSync": False}
     if multi:
-        made |= {"allValue": ".*", "current": {"text": ["All"], "value": ["$__all"]}}
+        # "All" is all that the list offers.
+        made |= {"allValue": regex or ".*", "current": {"text": ["All"], "value": ["$__all"]}}
     return made
 
 

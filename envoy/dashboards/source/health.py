@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mesh
 from grafana import ORANGE, RED, Dashboard, Query, Row, graph, label_variable, stat, table
 from promql import increase, or_zero, rate, series, top, total
 
@@ -36,7 +37,7 @@ DASHBOARD = Dashboard(
     title="Kafka / Filter health",
     about="Can the other dashboards be believed: is the filter everywhere, does it read everything, are caps reached.",
     variables=[label_variable("envoy_tcp_prefix", "envoy_tcp_downstream_cx_total", (), name="tcp_proxy",
-                              regex=".*(?:kafka|90[0-9]{2}).*")],
+                              regex=".*(?:kafka|90[0-9]{2}).*"), mesh.SERVICES],
     rows=[
         Row("Where is the filter missing?", [
             stat("Proxies with the filter", f"count(count {AT} ({RUNS}))", "short", width=6, decimals=0,
@@ -72,6 +73,7 @@ DASHBOARD = Dashboard(
                        "no filter.",
                   do="Restart that Envoy or load the filter anew; keep its log."),
         ]),
+        mesh.ROW,
         Row("What could it not read?", [
             graph("Connections given up",
                   total(increase("connections_opaque_total", over="$__rate_interval"), ["reason"]),
