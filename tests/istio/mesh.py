@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import struct
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -18,6 +19,9 @@ Ports = dict[str, int]
 # What Envoy says of the EnvoyFilter's resource: (pattern, reason).
 ALLOWED_LOG = ((r"Using deprecated option .*PluginConfig\.capability_restriction_config",
                 "the one place that every Envoy of a supported Istio obeys"),)
+
+# ApiVersions, version 0: a frame that every broker answers.
+_HELLO = struct.pack(">ihhih", 10, 18, 0, 1, -1)
 
 
 def ecds_file(folder: Path) -> Path:
@@ -94,6 +98,20 @@ def exchange(port: int, topic: str, count: int, *options: str) -> None:
     tools.kcat("-P", "-b", f"127.0.0.1:{port}", "-t", topic, "-p", "0", *options, stdin="\n".join(sent) + "\n")
     got = tools.kcat("-C", "-b", f"127.0.0.1:{port}", "-t", topic, "-p", "0", "-o", "beginning", "-e", "-q", *options)
     assert got.splitlines()[-count:] == sent
+
+
+def greeted(port: int) -> socket.socket:
+    """A connection that has had an answer from the broker. AssertionError when it was closed instead."""
+    made = socket.create_connection(("127.0.0.1", port), 10)
+    try:
+        made.sendall(_HELLO)
+        answer = made.recv(4)
+    except ConnectionError:
+        answer = b""
+    if not answer:
+        made.close()
+        raise AssertionError(f"the broker behind port {port} gave no answer")
+    return made
 
 
 def discovered(envoy: Envoy, event: str) -> int:

@@ -7,8 +7,6 @@ whose inbound listener has no filter, and one that had the filter and has it no 
 from __future__ import annotations
 
 import contextlib
-import socket
-import struct
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,14 +17,12 @@ from istio_stats import TELEMETRY, Agent, istio_bootstrap
 from lab import Envoy, Kafka, Prometheus, accepts, free_port, paths, wait_until, write_lds
 from lab.proxy import listener
 from manifests import CONTEXTS, ENVOYFILTER, OVERLAYS, RBAC, Json, load, render, resource, write_ecds
-from mesh import Ports, context_listener, discovered, ecds_file, lds_file, sidecar
+from mesh import Ports, context_listener, discovered, ecds_file, greeted, lds_file, sidecar
 from monitoring import dashboards
 
 HEALTH = "filter-health.json"
 SERVICE = "events-kafka-brokers"
 OUTBOUND, INBOUND = "SIDECAR_OUTBOUND", "SIDECAR_INBOUND"
-# ApiVersions, version 0: a frame that every broker answers.
-HELLO = struct.pack(">ihhih", 10, 18, 0, 1, -1)
 OPEN = 4
 # Namespace, pod, workload and reporter of what has to be told.
 MISSING = {("shop", "unfetched", "orders", "source"), ("kafka", "broker", "brokers", "destination"),
@@ -45,7 +41,7 @@ class Connections:
     def __enter__(self) -> Connections:
         for port in self._ports:
             for _ in range(OPEN):
-                self._held.enter_context(_greeted(port))
+                self._held.enter_context(greeted(port))
         self._thread.start()
         return self
 
@@ -57,7 +53,7 @@ class Connections:
     def _come_and_go(self) -> None:
         while not self._over.wait(0.2):
             for port in self._ports:
-                _greeted(port).close()
+                greeted(port).close()
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +154,7 @@ def _refuse_the_module(folder: Path, envoy: Envoy, document: Json) -> None:
 
 def _lose_the_filter(folder: Path, envoy: Envoy, document: Json, port: int) -> None:
     """It counts, and then the agent puts the filter that lets everyone pass in its place."""
-    _greeted(port).close()
+    greeted(port).close()
     counted = "kafka_filter_connections_opened_total"
     wait_until("the filter to count", lambda: envoy.stats().total(counted) == 1)
     reloads = discovered(envoy, "config_reload")
@@ -170,15 +166,6 @@ def _lose_the_filter(folder: Path, envoy: Envoy, document: Json, port: int) -> N
 
 def _fetched(result: str) -> str:
     return f'istio_agent_wasm_remote_fetch_count{{result="{result}"}} 1'
-
-
-def _greeted(port: int) -> socket.socket:
-    """A connection that has had an answer from the broker."""
-    made = socket.create_connection(("127.0.0.1", port), 10)
-    made.sendall(HELLO)
-    if not made.recv(4):
-        raise AssertionError(f"the broker behind port {port} gave no answer")
-    return made
 
 
 def _query(place: str) -> str:

@@ -161,12 +161,20 @@ WRONG_PLUGIN: list[tuple[int, str, Change]] = [
 ]
 
 
-@pytest.mark.parametrize(("rule", "change"), [pytest.param(rule, change, id=f"{rule} {what}")
-                                              for rule, what, change in WRONG])
-def test_a_mistake_is_found(rule: int, change: Change) -> None:
-    document = copy.deepcopy(load(ENVOYFILTER))
+# The EnvoyFilter as it is applied: by itself, and out of each overlay, with the contexts that it is meant for.
+APPLIED = {"envoyfilter.yaml": (ALL, True), **{f"overlays/{name}": meant for name, meant in SHIPPED.items()}}
+
+
+@pytest.mark.parametrize("form", APPLIED)
+@pytest.mark.parametrize(("rule", "what", "change"), [pytest.param(*wrong, id=f"{wrong[0]} {wrong[1]}")
+                                                      for wrong in WRONG])
+def test_a_mistake_is_found(form: str, rule: int, what: str, change: Change) -> None:
+    contexts, mesh_wide = APPLIED[form]
+    document = copy.deepcopy(load(ENVOYFILTER) if form == "envoyfilter.yaml" else render(ISTIO / form)[0])
     change(document)
-    assert {number for number, _ in findings(document, ALL)} == {rule}
+    # An overlay for one namespace is right in any.
+    expected = set() if what in ("another namespace", "no namespace") and not mesh_wide else {rule}
+    assert {number for number, _ in findings(document, contexts, mesh_wide)} == expected
 
 
 @pytest.mark.parametrize("path", FORMS[1:], ids=lambda path: path.name)
