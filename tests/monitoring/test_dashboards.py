@@ -1,4 +1,4 @@
-"""Dashboards, the compose file and autoscalers: up to date, whole, and asking for nothing that is not there.
+"""Dashboards and autoscalers: up to date, whole, and asking for nothing that is not there.
 
 Whether the queries find data is for tests/e2e/test_dashboards.py, with a real Kafka behind them.
 """
@@ -14,8 +14,7 @@ from pathlib import Path
 import dashboards
 import pytest
 import yaml
-from dashboards import AUTOSCALING, DASHBOARDS, ENVOY, ROOT, Json
-from lab import paths
+from dashboards import AUTOSCALING, DASHBOARDS, ENVOY, Json
 from lab.prometheus import promtool
 
 # Grafana's own variables, and values that Prometheus can parse.
@@ -168,66 +167,6 @@ def test_expected_errors_are_those_of_the_rules() -> None:
                if rule.get("labels", {}).get("kind") == "protocol"}
     filters = {found for ask in dashboards.panel_queries() for found in re.findall(r'error!~"([^"]+)"', ask.expr)}
     assert [set(one.split("|")) for one in filters] == [healthy]
-
-
-def test_images_are_pinned_as_the_tests_run_them() -> None:
-    images = {name: service["image"] for name, service in _compose()["services"].items()}
-    for name, image in images.items():
-        assert re.fullmatch(r"[\w./-]+:v?\d+\.\d+\.\d+(@sha256:[0-9a-f]{64})?", image), f"{name}: {image} is not pinned"
-    assert images["kafka"].split("@")[0] == f"apache/kafka:{paths.KAFKA_CURRENT}"
-    assert images["envoy"].split("@")[0] == f"envoyproxy/envoy:v{paths.PINS['envoy']['version']}"
-
-
-def test_mounts_exist_and_rules_are_mounted() -> None:
-    mounts: dict[str, dict[str, Path]] = {}
-    for name, service in _compose()["services"].items():
-        for volume in service.get("volumes", []):
-            source, target, mode = volume.split(":")
-            path = (ENVOY / source).resolve()
-            assert mode == "ro", f"{name}: {volume} can be written to"
-            # The module is built, not committed.
-            assert path.exists() or path == ROOT / "dist" / "kafka_filter.wasm", f"{name}: no {source}"
-            mounts.setdefault(name, {})[target] = path
-    assert mounts["envoy"]["/etc/kafka-filter/dist/kafka_filter.wasm"] == ROOT / "dist" / "kafka_filter.wasm"
-    rules = yaml.safe_load((ENVOY / "prometheus.yaml").read_text())["rule_files"]
-    assert {f"/etc/prometheus/{name}" for name in rules} < set(mounts["prometheus"])
-    provider = yaml.safe_load((ENVOY / "grafana/provisioning/dashboards/kafka-filter.yaml").read_text())["providers"][0]
-    assert mounts["grafana"][provider["options"]["path"]] == DASHBOARDS
-    assert mounts["grafana"]["/etc/grafana/provisioning"] == ENVOY / "grafana" / "provisioning"
-    home = _compose()["services"]["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
-    assert (DASHBOARDS / Path(home).relative_to(provider["options"]["path"])).is_file()
-
-
-def test_the_containers_meet_where_the_files_say() -> None:
-    services = _compose()["services"]
-    assert {service.get("network_mode") for name, service in services.items() if name != "kafka"} == {"service:kafka"}
-    published = {port.split(":")[1] for port in services["kafka"]["ports"]}
-    assert all(port.startswith("127.0.0.1:") for port in services["kafka"]["ports"])
-    (source,) = yaml.safe_load((ENVOY / "grafana/provisioning/datasources/prometheus.yaml").read_text())["datasources"]
-    scrape = yaml.safe_load((ENVOY / "prometheus.yaml").read_text())
-    target = scrape["scrape_configs"][0]["static_configs"][0]["targets"][0]
-    assert {source["url"].rpartition(":")[2], target.rpartition(":")[2], "19092", "3000"} == published
-    assert source["jsonData"]["timeInterval"] == scrape["global"]["scrape_interval"]
-    environment = services["kafka"]["environment"]
-    assert "ENVOY://127.0.0.1:19092" in environment["KAFKA_ADVERTISED_LISTENERS"]
-    assert "ENVOY://127.0.0.1:9092" in environment["KAFKA_LISTENERS"]
-
-
-def test_envoy_in_a_container_differs_only_where_it_listens(tmp_path: Path) -> None:
-    """The command's own sed over the shipped configuration."""
-    service = _compose()["services"]["envoy"]
-    program = re.fullmatch(r'exec /docker-entrypoint.sh envoy --config-yaml "\$\$\((sed .*)\)"', service["command"][0])
-    assert program and service["entrypoint"] == ["/bin/sh", "-c"]
-    done = subprocess.run(["/bin/sh", "-c", program[1]], cwd=ENVOY, capture_output=True, text=True, check=True)
-    before, after = (ENVOY / "envoy.yaml").read_text().splitlines(), done.stdout.splitlines()
-    changed = [(old.strip(), new.strip()) for old, new in zip(before, after, strict=True) if old != new]
-    assert changed == [(f"socket_address: {{address: 127.0.0.1, port_value: {port}}}",
-                        f"socket_address: {{address: 0.0.0.0, port_value: {port}}}") for port in (9901, 19092)]
-
-
-def _compose() -> Json:
-    compose: Json = yaml.safe_load((ENVOY / "docker-compose.yaml").read_text())
-    return compose
 
 
 def _units(panel: Json) -> bool:
