@@ -35,6 +35,14 @@ help: ## list the targets
 wasm: ## build dist/kafka_filter.wasm
 	CARGO="$(CARGO)" $(PYTHON) -B release/wasm.py build
 
+.PHONY: canary
+canary: ## build dist/kafka-canary (compiles librdkafka and OpenSSL the first time: minutes)
+	$(CARGO) build --locked --release -p kafka-canary
+	@mkdir -p dist
+	@cp $(TARGET_FOLDER)/release/kafka-canary dist/.kafka-canary.new
+	@mv dist/.kafka-canary.new dist/kafka-canary
+	@printf 'dist/kafka-canary: %s bytes\n' "$$(wc -c < dist/kafka-canary)"
+
 .PHONY: demo
 demo: setup-demo wasm ## watch real traffic through real Envoy (DURATION=20 ends by itself)
 	@$(LAB_FOLDER)/venv/bin/python -B tests/demo/demo.py --duration $(DURATION)
@@ -84,6 +92,10 @@ test-release: wasm ## build twice and compare; the image as proxies read it, its
 test-e2e: wasm ## real Envoy, Kafka and clients: transparency and exact counts; then the demo
 	$(LAB) test-e2e
 	$(LAB_FOLDER)/venv/bin/python -B tests/demo/demo.py --duration 8
+
+.PHONY: test-canary
+test-canary: canary ## the canary against real clusters: faults, scaling, security, what it costs
+	$(LAB) test-canary
 
 .PHONY: fuzz
 fuzz: ## the laws against hostile input, FUZZ_SECONDS (60) for each target

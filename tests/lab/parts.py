@@ -80,6 +80,7 @@ def groups() -> dict[str, list[str]]:
         "e2e": [*demo, "npm", "kcat", f"kafka-{previous}", f"kafka-clients-{paths.KAFKA_CLIENTS_OLDEST}"],
         "monitoring": [*demo, "compose-spec", "kcat", "prometheus"],
         "istio": [*demo, "kcat", "prometheus", *(f"envoy-{version}" for version in PINS["envoy"]["older"])],
+        "canary": demo,
         "release": [*demo, "kcat", "cyclonedx"],
         "rust": ["wasm-bindgen-cli", "cargo-deny"],
         "fuzz": ["cargo-fuzz", "nightly"],

@@ -1,0 +1,263 @@
+"""Brokers that die, freeze, vanish or lose data: what the canary says of it, and that the other probes go on."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from canary import FAST, Canary, delete_topic, leaders, produce, read_topic
+from lab import Gate, Kafka, Listener, free_port, wait_until
+
+FAILED = "kafka_canary_records_produce_failed_total"
+READ = "kafka_canary_records_consumed_total"
+DUE = "kafka_canary_produce_due_total"
+
+
+def _of(stats, name: str, partition: int) -> float:  # type: ignore[no-untyped-def]
+    return float(stats.total(name, partition=str(partition)))
+
+
+def _partition_led_by(three: Kafka, topic: str, broker: int) -> int:
+    return next(number for number, leader in leaders(three.bootstrap, topic).items() if leader == broker)
+
+
+def _others_go_on(canary: Canary, harmed: int, seconds: float) -> None:
+    """For so long no other partition misses a probe, and no reading of the metrics is late."""
+    before = canary.stats()
+    begin = time.monotonic()
+    while time.monotonic() < begin + seconds:
+        at = time.monotonic()
+        canary.stats()
+        assert time.monotonic() - at < 2, "the metrics are not served"
+        time.sleep(0.2)
+    change = canary.stats() - before
+    due = seconds / (float(FAST["KAFKA_CANARY_PROBE_INTERVAL_MS"]) / 1e3)
+    for partition in range(3):
+        assert _of(change, DUE, partition) >= due * 0.9, "a probe of every partition is due all the time"
+        if partition != harmed:
+            assert _of(change, FAILED, partition) == 0
+            assert _of(change, READ, partition) >= due * 0.8, f"partition {partition} was not served"
+    status, reason = canary.get("/readiness")
+    assert status == 200, f"not ready although partitions are served: {reason}"
+
+
+def test_a_broker_killed_and_back(here: Path, three: Kafka) -> None:
+    topic = "killed"
+    with Canary(here, three.bootstrap, topic, {"KAFKA_CANARY_SETTLING_MS": "300000"}) as canary:
+        canary.wait_until_serving(3)
+        harmed = _partition_led_by(three, topic, 3)
+        three.child(2).kill()
+        try:
+            # The leader moves, as for any topic with replicas: the partition is served again by another broker.
+            canary.wait_for("a new leader", lambda stats: stats.total(
+                "kafka_canary_partition_leader", partition=str(harmed)) != 3)
+            before = canary.stats()
+            canary.wait_for("records from the new leader", lambda stats: _of(stats - before, READ, harmed) >= 5)
+            stats = canary.wait_for("failed connections", lambda stats: stats.total(
+                "strimzi_canary_connection_total", brokerid="3", connected="false") >= 1)
+            assert stats.total("kafka_canary_brokers") == 3, "a broker that is away for a while is no smaller cluster"
+        finally:
+            three.start_again(2)
+        canary.wait_for("the preferred leader", lambda stats: stats.total(
+            "kafka_canary_partition_leader", partition=str(harmed)) == 3, 60)
+        before = canary.stats()
+        canary.wait_for("records", lambda stats: _of(stats - before, READ, harmed) >= 5)
+        for name in ("lost", "duplicated"):
+            canary.stats().metric(f"kafka_canary_records_{name}_total").value(0)
+
+
+def test_a_frozen_broker(here: Path, three: Kafka) -> None:
+    topic = "frozen"
+    with Canary(here, three.bootstrap, topic) as canary:
+        canary.wait_until_serving(3)
+        # The follower that hangs leaves the in-sync replicas after a while; until then acks=all waits for it.
+        harmed = _partition_led_by(three, topic, 2)
+        three.child(1).freeze()
+        try:
+            canary.wait_for("failed probes", lambda stats: _of(stats, FAILED, harmed) >= 1, 30)
+            canary.wait_for("a new leader", lambda stats: stats.total(
+                "kafka_canary_partition_leader", partition=str(harmed)) != 2, 60)
+            before = canary.stats()
+            canary.wait_for("all partitions to be served", lambda stats: all(
+                _of(stats - before, READ, partition) >= 5 for partition in range(3)), 60)
+            status, _ = canary.get("/liveness")
+            assert status == 200
+        finally:
+            three.child(1).thaw()
+        three.wait_for(1)
+        canary.wait_for("the preferred leader", lambda stats: stats.total(
+            "kafka_canary_partition_leader", partition=str(harmed)) == 2, 60)
+
+
+@pytest.fixture(scope="module")
+def gated(folder: Path) -> Iterator[tuple[Kafka, list[Gate]]]:
+    """Three brokers whose listener GATED leads clients through a gate each."""
+    ports = [free_port() for _ in range(3)]
+    with Kafka(folder / "gated", brokers=3, controllers=1, listeners=[Listener("GATED", ports)], heap="384m",
+               properties={"auto.leader.rebalance.enable": "false"}) as kafka, ExitStack() as stack:
+        yield kafka, [stack.enter_context(Gate(port, kafka.port("GATED", number))) for number, port in enumerate(ports)]
+
+
+def _through(gates: list[Gate]) -> str:
+    return ",".join(f"127.0.0.1:{gate.port}" for gate in gates)
+
+
+def test_a_black_holed_broker(here: Path, gated: tuple[Kafka, list[Gate]]) -> None:
+    """Only the canary's way to it is cut: its partition fails as long as that lasts, and no other one notices."""
+    kafka, gates = gated
+    with Canary(here, _through(gates), "black-holed") as canary:
+        canary.wait_until_serving(3)
+        harmed = _partition_led_by(kafka, "black-holed", 1)
+        gates[0].shut()
+        try:
+            canary.wait_for("failed probes", lambda stats: _of(stats, FAILED, harmed) >= 1, 30)
+            _others_go_on(canary, harmed, 15)
+            stats = canary.wait_for("commits and connections to fail", lambda stats: stats.total(
+                "kafka_canary_connections_failed_total", broker="1") >= 1 and stats.total(
+                "kafka_canary_commits_failed_total", broker="1") >= 1, 40)
+            assert stats.total("kafka_canary_commits_failed_total", broker="2") == 0
+            begin = time.monotonic()
+        finally:
+            gates[0].open()
+        before = canary.stats()
+        canary.wait_for("the partition to be served", lambda stats: _of(stats - before, READ, harmed) >= 5, 60)
+        assert time.monotonic() - begin < 30, "it took long to notice that the broker is back"
+
+
+def test_stopping_while_black_holed(here: Path, gated: tuple[Kafka, list[Gate]]) -> None:
+    _, gates = gated
+    with Canary(here, _through(gates), "stopped") as canary:
+        canary.wait_until_serving(3)
+        for gate in gates:
+            gate.shut()
+        try:
+            time.sleep(3)
+            status, took = canary.stop()
+        finally:
+            for gate in gates:
+                gate.open()
+    assert status == 0 and took < 8
+
+
+def test_the_whole_cluster_away(here: Path, gated: tuple[Kafka, list[Gate]]) -> None:
+    """Every probe that should have happened is counted, and counted as failed."""
+    _, gates = gated
+    with Canary(here, _through(gates), "away", {"STATUS_CHECK_INTERVAL_MS": "1000", "STATUS_TIME_WINDOW_MS": "10000",
+                                              "KAFKA_CANARY_READY_WINDOW_MS": "5000"}) as canary:
+        canary.wait_until_serving(3)
+        for gate in gates:
+            gate.shut()
+        try:
+            before = canary.wait_for("failures everywhere", lambda stats: len(
+                stats.by(FAILED, "partition")) == 3, 30)
+            begin = time.monotonic()
+            wait_until("not ready", lambda: canary.get("/readiness")[0] == 503, 30)
+            time.sleep(10)
+            change, seconds = canary.stats() - before, time.monotonic() - begin
+            for partition in range(3):
+                expected = seconds / 0.1
+                assert expected * 0.9 - 5 <= _of(change, DUE, partition) <= expected * 1.1 + 5
+                assert _of(change, FAILED, partition) >= expected * 0.8 - 30
+            assert json.loads(canary.get("/status")[1])["Consuming"]["Percentage"] == 0
+            assert canary.get("/liveness") == (200, "OK"), "a dead cluster is no reason to restart the canary"
+        finally:
+            for gate in gates:
+                gate.open()
+        wait_until("ready", lambda: canary.get("/readiness")[0] == 200, 60)
+
+
+def test_no_cluster_from_the_start(here: Path) -> None:
+    nobody = f"127.0.0.1:{free_port()}"
+    with Canary(here, nobody, "nowhere", {"EXPECTED_CLUSTER_SIZE": "3"}) as canary:
+        stats = canary.wait_for("failures", lambda stats: len(stats.by(FAILED, "partition", "reason")) == 3)
+        assert set(stats.by(FAILED, "reason")) == {("no_cluster",)}
+        stats.metric("strimzi_canary_topic_describe_cluster_error_total").at_least(1)
+        status, body = canary.get("/readiness")
+        assert status == 503 and nobody in body
+        assert canary.stop()[0] == 0
+
+
+def test_foreign_and_broken_records(here: Path, single: Kafka) -> None:
+    topic = "foreign"
+    with Canary(here, single.bootstrap, topic) as canary:
+        canary.wait_until_serving(1)
+        before = canary.stats()
+        strangers = [b"", b"\xff\x00", b"{}", b'{"producerId":"other","messageId":1,"timestamp":1}', b"[" * 5000,
+                     b'{"producerId":"strimzi-canary-client","messageId":99999999,"timestamp":1}']
+        produce(single.bootstrap, topic, 0, *strangers)
+        stats = canary.wait_for("them to be counted", lambda stats: stats.total(
+            "kafka_canary_records_foreign_total") >= len(strangers))
+        stats.metric("kafka_canary_records_foreign_total").value(len(strangers))
+        change = stats - before
+        # The latency of a record that claims to be of 1970 would be half a century.
+        assert change.total("strimzi_canary_records_consumed_latency_sum") < 60_000
+        read = change.total("strimzi_canary_records_consumed_total")
+        assert read == change.total("kafka_canary_records_consumed_total")
+        assert abs(read - change.total("kafka_canary_produce_due_total")) <= 3
+
+
+def test_duplicates(here: Path, single: Kafka) -> None:
+    """Somebody writes what the canary wrote once more, as a mirror with at-least-once does."""
+    topic = "duplicates"
+    with Canary(here, single.bootstrap, topic) as canary:
+        canary.wait_for("records", lambda stats: stats.total(READ) >= 10)
+        again = [record.value for record in read_topic(single.bootstrap, topic)[-3:]]
+        produce(single.bootstrap, topic, 0, *again)
+        stats = canary.wait_for("duplicates", lambda stats: stats.total("kafka_canary_records_duplicated_total") >= 3)
+        stats.metric("kafka_canary_records_duplicated_total").value(3)
+        stats.metric("kafka_canary_records_lost_total").value(0)
+
+
+def test_records_deleted_before_they_are_read_are_lost(here: Path, gated: tuple[Kafka, list[Gate]]) -> None:
+    """The reader is held up (its connections are cut after the acknowledgements), the records are deleted meanwhile."""
+    kafka, gates = gated
+    topic = "deleted-records"
+    with Canary(here, _through(gates), topic) as canary:
+        canary.wait_until_serving(3)
+        harmed = _partition_led_by(kafka, topic, 1)
+        admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
+        lost = 0.0
+        deadline = time.monotonic() + 60
+        # Deleting up to the end again and again hits records between their acknowledgement and their reading.
+        while not lost and time.monotonic() < deadline:
+            for _ in range(50):
+                admin.delete_records([TopicPartition(topic, harmed, -1)])
+            for future in admin.delete_records([TopicPartition(topic, harmed, -1)]).values():
+                future.result(10)
+            lost = canary.stats().total("kafka_canary_records_lost_total", partition=str(harmed))
+        assert lost, "records that were deleted unread are not reported"
+        before = canary.stats()
+        canary.wait_for("records", lambda stats: _of(stats - before, READ, harmed) >= 5)
+
+
+def test_the_topic_deleted_under_it(here: Path, single: Kafka) -> None:
+    topic = "deleted-topic"
+    with Canary(here, single.bootstrap, topic) as canary:
+        canary.wait_until_serving(1)
+        delete_topic(single.bootstrap, topic)
+        before = canary.stats()
+        canary.wait_for("records of the topic made anew", lambda stats: stats.total(READ) - before.total(READ) >= 30, 60)
+        wait_until("ready", lambda: canary.get("/readiness")[0] == 200, 20)
+
+
+def test_a_leader_moved(here: Path, three: Kafka) -> None:
+    topic = "moved"
+    with Canary(here, three.bootstrap, topic, {"RECONCILE_INTERVAL_MS": "60000"}) as canary:
+        canary.wait_until_serving(3)
+        harmed = _partition_led_by(three, topic, 2)
+        three.child(1).stop()
+        try:
+            canary.wait_for("the new leader", lambda stats: stats.total(
+                "kafka_canary_partition_leader", partition=str(harmed)) not in (0, 2), 30)
+        finally:
+            three.start_again(1)
+        before = canary.stats()
+        canary.wait_for("records", lambda stats: _of(stats - before, READ, harmed) >= 5)
+        canary.stats().metric("kafka_canary_records_lost_total").value(0)
