@@ -7,20 +7,27 @@ whose inbound listener has no filter, and one that had the filter and has it no 
 from __future__ import annotations
 
 import contextlib
+import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+import missing
 from istio_stats import TELEMETRY, Agent, istio_bootstrap
 from lab import Envoy, Kafka, Prometheus, accepts, free_port, paths, wait_until, write_lds
 from lab.proxy import listener
-from manifests import CONTEXTS, ENVOYFILTER, OVERLAYS, RBAC, Json, load, render, resource, write_ecds
+from manifests import CONTEXTS, ENVOYFILTER, ISTIO, OVERLAYS, RBAC, Json, load, render, resource, write_ecds
 from mesh import Ports, context_listener, discovered, ecds_file, greeted, lds_file, sidecar
 from monitoring import dashboards
 
 HEALTH = "filter-health.json"
+PROXY = {"name": "envoy.filters.network.tcp_proxy"}
 SERVICE = "events-kafka-brokers"
 OUTBOUND, INBOUND = "SIDECAR_OUTBOUND", "SIDECAR_INBOUND"
 OPEN = 4
@@ -56,9 +63,18 @@ class Connections:
                 greeted(port).close()
 
 
+@dataclass(frozen=True)
+class Mesh:
+    """The four pods: proxies by namespace and name, each listener's port, and what is told to Prometheus of each."""
+
+    folder: Path
+    proxies: dict[tuple[str, str], Envoy]
+    ports: list[int]
+    agents: dict[tuple[str, str], Agent]
+
+
 @pytest.fixture(scope="module")
-def prometheus(folder: Path, kafka: Kafka, brokers: Ports) -> Iterator[Prometheus]:
-    """Scrapes the four agents as a cluster's Prometheus does, while all pods have connections."""
+def mesh(folder: Path, kafka: Kafka, brokers: Ports) -> Iterator[Mesh]:
     own = folder / "missing"
     document, client_side = load(ENVOYFILTER), render(OVERLAYS / "client-side")[0]
     working = [resource(document, paths.ARTIFACT)]
@@ -71,20 +87,23 @@ def prometheus(folder: Path, kafka: Kafka, brokers: Ports) -> Iterator[Prometheu
         inbound = _add_bare_listener(own / "broker", broker, client_side, port["broker"])
         _refuse_the_module(own / "unfetched", unfetched, document)
         _lose_the_filter(own / "lost", lost, document, port["lost"])
-        agents = {
-            ("shop", "well"): Agent(well, "clicks", SERVICE, _fetched("success")),
-            ("shop", "unfetched"): Agent(unfetched, "orders", SERVICE, _fetched("checksum_mismatched")),
-            ("kafka", "broker"): Agent(broker, "brokers", SERVICE, _fetched("success")),
-            ("shop", "lost"): Agent(lost, "billing", SERVICE, _fetched("success")),
-        }
-        for agent in agents.values():
-            stack.enter_context(agent)
-        stack.enter_context(Connections([*port.values(), inbound]))
-        targets = [{"targets": [f"127.0.0.1:{agent.port}"], "labels": {"namespace": namespace, "pod": pod}}
-                   for (namespace, pod), agent in agents.items()]
-        job = {"job_name": "pods", "metrics_path": "/stats/prometheus", "static_configs": targets}
-        config = {"rule_files": [str(TELEMETRY / "alerts.yaml")], "scrape_configs": [job]}
-        made = stack.enter_context(Prometheus(own, config))
+        proxies = {("shop", "well"): well, ("shop", "unfetched"): unfetched, ("kafka", "broker"): broker,
+                   ("shop", "lost"): lost}
+        told = {"well": ("clicks", "success"), "unfetched": ("orders", "checksum_mismatched"),
+                "broker": ("brokers", "success"), "lost": ("billing", "success")}
+        agents = {place: stack.enter_context(Agent(envoy, told[place[1]][0], SERVICE, _fetched(told[place[1]][1])))
+                  for place, envoy in proxies.items()}
+        yield Mesh(own, proxies, [*port.values(), inbound], agents)
+
+
+@pytest.fixture(scope="module")
+def prometheus(mesh: Mesh) -> Iterator[Prometheus]:
+    """Scrapes the four agents as a cluster's Prometheus does, while all pods have connections."""
+    targets = [{"targets": [f"127.0.0.1:{agent.port}"], "labels": {"namespace": namespace, "pod": pod}}
+               for (namespace, pod), agent in mesh.agents.items()]
+    job = {"job_name": "pods", "metrics_path": "/stats/prometheus", "static_configs": targets}
+    config = {"rule_files": [str(TELEMETRY / "alerts.yaml")], "scrape_configs": [job]}
+    with Connections(mesh.ports), Prometheus(mesh.folder, config) as made:
         made.wait_for_scrapes(5)
         yield made
 
@@ -125,6 +144,84 @@ def test_every_query_of_the_row_finds_data(prometheus: Prometheus) -> None:
     assert len(asks) > 9 and {ask.file for ask in asks} == {HEALTH}
     for ask in asks:
         prometheus.wait_for(dashboards.substituted(ask.expr, _values()), 30)
+
+
+def test_the_command_names_each_place_and_the_step(mesh: Mesh) -> None:
+    """With a kubectl that asks these proxies; a pod without one is left out."""
+    done = _missing(mesh, *(option for port in mesh.ports for option in ("--port", str(port))))
+    told = dict(line.split("\t") for line in done.stdout.splitlines())
+    assert set(told) == {"shop/unfetched", "kafka/broker", "shop/lost"}, done.stdout + done.stderr
+    assert told["kafka/broker"].startswith("not in the listener")
+    assert told["shop/unfetched"].startswith("sent but not running")
+    assert told["shop/lost"].startswith("not fetched")
+    assert done.returncode == 1 and "4 proxies: 1 with the filter, 3 without, 0 without" in done.stderr
+    assert _missing(mesh, "--port", "9").returncode == 0
+
+
+def test_the_command_says_what_it_cannot_read(mesh: Mesh) -> None:
+    done = _missing(mesh, "--port", str(mesh.ports[0]), forbidden="pods is forbidden")
+    assert (done.returncode, done.stdout) == (2, "") and "pods is forbidden" in done.stderr
+
+
+def test_a_broker_s_chain_is_known_by_its_own_port() -> None:
+    """All of a sidecar's inbound chains stand in one listener, on a port of Istio's."""
+    dumped = _dumped({"filter_chain_match": {"destination_port": 9092}, "filters": [{"name": "x"}, PROXY]},
+                     {"filter_chain_match": {"destination_port": 9092}, "filters": [{"name": "http"}]},
+                     {"filter_chain_match": {"destination_port": 8080}, "filters": [PROXY]},
+                     {"filters": [PROXY]})
+    first = dumped["configs"][0]["active_state"]["listener"]["filter_chains"][0]
+    assert list(missing.kafka_chains(dumped, [9092])) == [first]
+    assert list(missing.kafka_chains({}, [9092])) == []
+
+
+def test_a_resource_that_never_came_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [{"name": "istio-system/kafka-filter"}, PROXY]
+    answers = {"config_dump?resource=dynamic_listeners": json.dumps(
+                   _dumped({"filter_chain_match": {"destination_port": 9092}, "filters": names})),
+               "config_dump?resource=ecds_filters": "{}"}
+    monkeypatch.setattr(missing.Pod, "get", lambda _, path: answers[path])
+    assert missing.verdict(missing.Pod("shop", "orders"), [9092]) == missing.NOT_SENT
+
+
+def _dumped(*chains: Json) -> Json:
+    listener_ = {"address": {"socket_address": {"port_value": 15006}}, "filter_chains": list(chains),
+                 "default_filter_chain": {"filters": [PROXY]}}
+    return {"configs": [{"active_state": {"listener": listener_}}, {"name": "still warming"}]}
+
+
+def _missing(mesh: Mesh, *arguments: str, forbidden: str = "") -> subprocess.CompletedProcess[str]:
+    """istio/missing.py with a kubectl for the proxies of this test."""
+    folder = mesh.folder / "bin"
+    folder.mkdir(exist_ok=True)
+    items = [{"metadata": {"namespace": namespace, "name": name}, "status": {"phase": "Running"},
+              "spec": {"containers": [{"name": "app"}], "initContainers": [{"name": "istio-proxy"}]}}
+             for namespace, name in mesh.proxies]
+    bare = {"metadata": {"namespace": "shop", "name": "bare"}, "status": {"phase": "Running"},
+            "spec": {"containers": [{"name": "app"}]}}
+    state = {"forbidden": forbidden, "pods": {"items": [*items, bare]},
+             "admin": {f"{namespace}/{name}": envoy.admin_port for (namespace, name), envoy in mesh.proxies.items()}}
+    (folder / "state.json").write_text(json.dumps(state))
+    program = folder / "kubectl"
+    program.write_text(f"#!{sys.executable}\n{_KUBECTL}")
+    program.chmod(0o755)
+    return subprocess.run([sys.executable, "-B", str(ISTIO / "missing.py"), *arguments], capture_output=True, text=True,
+                          check=False, timeout=60, env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"})
+
+
+# What the command asks of kubectl, answered by the admin interfaces of the test's proxies.
+_KUBECTL = '''
+import json, pathlib, sys, urllib.request
+state = json.loads((pathlib.Path(__file__).parent / "state.json").read_text())
+if state["forbidden"]:
+    sys.exit(state["forbidden"])
+if sys.argv[1:] == ["get", "pods", "-o", "json", "-A"]:
+    print(json.dumps(state["pods"]))
+else:
+    verb, pod, _, namespace, *rest, path = sys.argv[1:]
+    assert (verb, rest) == ("exec", ["-c", "istio-proxy", "--", "pilot-agent", "request", "GET"]), sys.argv
+    port = state["admin"][f"{namespace}/{pod}"]
+    print(urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=20).read().decode())
+'''
 
 
 @contextlib.contextmanager
