@@ -47,6 +47,10 @@ canary: ## build dist/kafka-canary (compiles librdkafka and OpenSSL the first ti
 demo: setup-demo wasm ## watch real traffic through real Envoy (DURATION=20 ends by itself)
 	@$(LAB_FOLDER)/venv/bin/python -B tests/demo/demo.py --duration $(DURATION)
 
+.PHONY: demo-canary
+demo-canary: setup-demo canary ## watch the canary probe three real brokers while one is frozen, about 90 seconds
+	@$(LAB_FOLDER)/venv/bin/python -B tests/demo/canary.py
+
 ## Test
 
 .PHONY: test
