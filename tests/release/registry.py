@@ -38,6 +38,8 @@ class Registry:
         self.uploads: set[str] = set()
         self.requests: list[str] = []
         self.token = ""
+        # Where tokens are to be had.
+        self.realm = f"http://{self.host}/token"
 
     def add(self, repository: str, tag: str, manifest: bytes, media_type: str, blobs: list[bytes]) -> str:
         """Stores an image as if it had been pushed; returns its digest."""
@@ -95,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
         if url.path == "/token":
             self._give_token()
         elif self.registry.token and self.headers.get("Authorization") != f"Bearer {self.registry.token}":
-            realm = f'Bearer realm="http://{self.registry.host}/token",service="test",scope="repository:x:pull,push"'
+            realm = f'Bearer realm="{self.registry.realm}",service="test",scope="repository:x:pull,push"'
             self._error(401, "UNAUTHORIZED", {"WWW-Authenticate": realm})
         elif url.path == "/v2/":
             self._answer(200, b"{}")

@@ -91,7 +91,7 @@ def test_a_proxy_gets_the_module_by_tag_and_by_digest(release: Release, shop: re
 def test_damage_on_the_way_is_noticed(release: Release, shop: registry.Registry) -> None:
     manifest, layer, config = _shelved(release)
     shop.add(REPOSITORY, trees.VERSION, manifest, agent.OCI_MANIFEST, [layer, config])
-    shop.blobs[registry.digest_of(layer)] = layer[:-1] + b"\0"
+    shop.blobs[registry.digest_of(layer)] = layer[:-1] + bytes([layer[-1] ^ 1])
     with pytest.raises(agent.Refused, match="other bytes"):
         agent.fetch(f"oci://{shop.host}/{REPOSITORY}:{trees.VERSION}")
 

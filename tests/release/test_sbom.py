@@ -50,12 +50,12 @@ def test_it_is_valid(bill: Json, findings: Any) -> None:
 
 
 @pytest.mark.parametrize("damage", [
-    lambda bill: bill.update(specVersion="1.5"),
+    lambda bill: bill.update(bomFormat="SPDX"),
     lambda bill: bill.update(unheard_of=1),
     lambda bill: bill["components"][0].pop("name"),
     lambda bill: bill["components"][0]["hashes"][0].update(content="short"),
     lambda bill: bill.update(components=bill["components"] + bill["components"][:1]),
-], ids=["another version", "an unknown key", "no name", "no hash", "a part twice"])
+], ids=["another format", "an unknown key", "no name", "no hash", "a part twice"])
 def test_what_is_wrong_is_not_valid(bill: Json, findings: Any, damage: Any) -> None:
     copy = json.loads(json.dumps(bill))
     damage(copy)
