@@ -1,0 +1,100 @@
+//! The topic's configuration, by whose it is.
+//!
+//! Three groups are altered apart from each other, because Kafka takes or refuses the whole of one call: a value of
+//! `TOPIC_CONFIG` that is refused must not keep the minimum ISR from following the cluster.
+//!
+//! | group | keys | who wins |
+//! |---|---|---|
+//! | forced | `cleanup.policy`, `min.insync.replicas` | the canary: without the first records stay for ever, and the second follows the cluster's size |
+//! | own | `segment.bytes`, `segment.ms`, `retention.bytes`, `retention.ms` | `TOPIC_CONFIG` |
+//! | asked | all other keys of `TOPIC_CONFIG` | `TOPIC_CONFIG` |
+
+use std::collections::BTreeMap;
+
+use super::Step;
+
+const CLEANUP_POLICY: &str = "cleanup.policy";
+const MIN_IN_SYNC: &str = "min.insync.replicas";
+
+/// Kafka 4 takes no smaller segment than 1 MiB (KIP-1030). With one for each 10 minutes, an hour, and 16 MiB at most, a
+/// partition is a few hundred KiB at the default rate and no more than 18 MiB at any.
+const OWN: [(&str, &str); 4] = [
+    ("segment.bytes", "1048576"),
+    ("segment.ms", "600000"),
+    ("retention.bytes", "16777216"),
+    ("retention.ms", "3600000"),
+];
+
+/// What is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicConfig {
+    min_in_sync: usize,
+    own: BTreeMap<String, String>,
+    asked: BTreeMap<String, String>,
+    overruled: Vec<(String, String)>,
+}
+
+impl TopicConfig {
+    pub(super) fn new(asked: &[(String, String)], min_in_sync: usize) -> Self {
+        let forced = |key: &str| key == CLEANUP_POLICY || key == MIN_IN_SYNC;
+        let (overruled, asked): (Vec<_>, Vec<_>) =
+            asked.iter().cloned().partition(|(key, _)| forced(key));
+        let asked: BTreeMap<String, String> = asked.into_iter().collect();
+        let own = OWN.iter().filter(|(key, _)| !asked.contains_key(*key));
+        let own = own.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        Self { min_in_sync, own, asked, overruled }
+    }
+
+    /// What `TOPIC_CONFIG` asks for and does not get.
+    #[must_use]
+    pub fn overruled(&self) -> &[(String, String)] {
+        &self.overruled
+    }
+
+    /// Whether the canary has written its configuration to a topic that has `present` set.
+    #[must_use]
+    pub fn is_written(present: &BTreeMap<String, String>) -> bool {
+        present.contains_key(CLEANUP_POLICY) && present.contains_key(MIN_IN_SYNC)
+    }
+
+    /// All of it, for a new topic.
+    pub(super) fn all(&self) -> Vec<(String, String)> {
+        self.forced(self.min_in_sync)
+            .into_iter()
+            .chain(self.own.clone())
+            .chain(self.asked.clone())
+            .collect()
+    }
+
+    /// What differs from `present`, by group. The minimum ISR is lowered at any time, and raised only if `may_raise`.
+    pub(super) fn differences(
+        &self,
+        present: &BTreeMap<String, String>,
+        may_raise: bool,
+    ) -> Vec<Step> {
+        let now = present.get(MIN_IN_SYNC).and_then(|value| value.parse::<usize>().ok());
+        // Where nothing is set the brokers' own default counts, which is not known here: as for raising.
+        let lowers = now.is_some_and(|now| now > self.min_in_sync);
+        let mut forced = self.forced(self.min_in_sync);
+        if !may_raise && !lowers {
+            forced.remove(MIN_IN_SYNC);
+        }
+        let mut steps = Vec::new();
+        for (group, lowers_min_in_sync) in
+            [(&forced, lowers), (&self.own, false), (&self.asked, false)]
+        {
+            let differs = group.iter().filter(|(key, value)| present.get(*key) != Some(*value));
+            let set: Vec<_> = differs.map(|(key, value)| (key.clone(), value.clone())).collect();
+            if !set.is_empty() {
+                steps.push(Step::AlterConfig { set, lowers_min_in_sync });
+            }
+        }
+        steps
+    }
+
+    fn forced(&self, min_in_sync: usize) -> BTreeMap<String, String> {
+        [(CLEANUP_POLICY, "delete".to_owned()), (MIN_IN_SYNC, min_in_sync.to_string())]
+            .map(|(key, value)| (key.to_owned(), value))
+            .into()
+    }
+}
