@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from canary import Canary, assignments, leaders, read_topic, topic_config
-from lab import Kafka, wait_until
+from lab import Kafka, paths, wait_until
 
 # A partition's records are written and read all the time: a reading is taken when nothing is on its way.
 TOLERANCE = 3
@@ -109,3 +109,14 @@ def test_padded_records(here: Path, single: Kafka, size: str) -> None:
     records = read_topic(single.bootstrap, topic)
     assert {len(record.value) for record in records} == {int(size)}
     _payloads(records)
+
+
+def test_an_older_release(here: Path) -> None:
+    """Kafka 3.9: requests of older versions, the same numbers."""
+    with Kafka(here / "kafka", version=paths.KAFKA_PREVIOUS, brokers=2, controllers=1, heap="384m") as kafka, \
+            Canary(here, kafka.bootstrap, "older") as canary:
+        canary.wait_until_serving(2)
+        stats = canary.wait_for("commits", lambda stats: stats.total("kafka_canary_commit_latency_seconds_count") >= 2)
+        assert stats.total("kafka_canary_topic_operations_failed_total") == 0
+        assert stats.total("kafka_canary_records_produce_failed_total") == 0
+        assert topic_config(kafka.bootstrap, "older")["cleanup.policy"] == "delete"

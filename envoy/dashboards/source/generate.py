@@ -1,4 +1,5 @@
-"""Writes the dashboards, one JSON file each, into the folder above; with --check says whether they are up to date.
+"""Writes the dashboards, one JSON file each, into the folder above, the canary's beside its other deployment files; with
+--check says whether they are up to date.
 
     python3 envoy/dashboards/source/generate.py
 """
@@ -10,6 +11,7 @@ import json
 import sys
 from pathlib import Path
 
+import canary
 import clients
 import groups
 import health
@@ -20,12 +22,13 @@ import topics
 FOLDER = Path(__file__).resolve().parent.parent
 PAGES = {"overview": overview, "topics": topics, "clients": clients, "groups": groups, "kafka-4-readiness": kafka4,
          "filter-health": health}
+CANARY = FOLDER.parent.parent / "crates" / "kafka-canary" / "deploy" / "dashboard.json"
 
 
 def files() -> dict[Path, str]:
     """What each file has to hold."""
-    return {FOLDER / f"{name}.json": json.dumps(page.DASHBOARD.json(), indent=2, ensure_ascii=False) + "\n"
-            for name, page in PAGES.items()}
+    pages = {FOLDER / f"{name}.json": page.DASHBOARD for name, page in PAGES.items()} | {CANARY: canary.DASHBOARD}
+    return {path: json.dumps(page.json(), indent=2, ensure_ascii=False) + "\n" for path, page in pages.items()}
 
 
 def stale() -> list[Path]:
