@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes a release to dist/release/: `make dist`. docs/releases.md says what is in it and how to check it.
 
-    python3 release/dist.py [--image REGISTRY/REPOSITORY[:TAG]] [--source https://...]
+    python3 release/dist.py [--image REGISTRY/REPOSITORY[:TAG]] [--source URL]
 
 Reads dist/kafka_filter.wasm, which `make wasm` leaves. With an image, Istio's manifests are pinned to the digest made
 here; nothing is pushed. The same commit gives the same bytes.
@@ -46,7 +46,8 @@ def release(facts: Facts, image: str | None, out: Path = RELEASE) -> str:
     if image:
         _pin(reference(image, facts.version), digest)
         files = {str(path.relative_to(MANIFESTS)): path for path in MANIFESTS.rglob("*") if not path.is_dir()}
-        _archive(out, "istio", {**files, "LICENSE": ROOT / "LICENSE"}, facts)
+        beside = {"LICENSE": ROOT / "LICENSE", "missing.py": ROOT / "istio" / "missing.py"}
+        _archive(out, "istio", {**files, **beside}, facts)
     _sums(out)
     return digest
 

@@ -80,6 +80,7 @@ def test_the_manifests_for_istio_name_the_image_that_was_made(release: Release, 
         for address in addresses:
             assert re.fullmatch(rf"{re.escape(image)}:{re.escape(trees.VERSION)}(@{release.digest})?", address)
         assert re.findall(r"[0-9a-f]{64}", text) == [release.digest.removeprefix("sha256:")] * text.count("oci://")
+    assert (top / "missing.py").read_bytes() == (paths.REPOSITORY / "istio" / "missing.py").read_bytes()
     assert [name for name, text in manifests.items() if "registry.invalid" in text or "0" * 64 in text] == []
 
 

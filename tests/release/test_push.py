@@ -13,6 +13,8 @@ from conftest import Release
 
 REPOSITORY = "filters/kafka-filter"
 TAGGED = (REPOSITORY, trees.VERSION)
+# An address of documentation (RFC 5737).
+NOBODY = "192.0.2.1"
 
 
 def test_what_is_pushed_is_what_is_pulled(release: Release, shop: registry.Registry) -> None:
@@ -67,8 +69,8 @@ def test_a_registry_that_forgets_is_noticed(release: Release, shop: registry.Reg
 
 
 def test_credentials_do_not_travel_in_the_clear(release: Release, shop: registry.Registry) -> None:
-    """A registry may send us elsewhere for a token. The address is one that is nobody's (RFC 5737)."""
-    shop.token, shop.realm = "t0ken", "http://192.0.2.1/token"
+    """A registry may send us elsewhere for a token."""
+    shop.token, shop.realm = "t0ken", f"http://{NOBODY}/token"
     told = trees.make(release.tree, "push", f"IMAGE={shop.host}/{REPOSITORY}", fails=True,
                       REGISTRY_USERNAME=registry.USER, REGISTRY_PASSWORD=registry.PASSWORD)
     assert "do not travel in the clear" in told

@@ -31,7 +31,7 @@ HOSTS = {
     "127.0.0.1", "localhost", "x", "crates.io", "cwiki.apache.org", "docs.rs", "github.com", "istio.io", "json-schema.org",
     "kafka.apache.org", "keepachangelog.com", "maven.apache.org", "nodejs.org", "prometheus.io", "pypi.org",
     "registry.npmjs.org", "rustup.rs", "semver.org", "www.apache.org", "www.envoyproxy.io", "www.w3.org",
-    "keda.sh", "strimzi.io", "prometheus.monitoring.svc",
+    "token.actions.githubusercontent.com", "keda.sh", "strimzi.io", "prometheus.monitoring.svc",
 }
 
 
