@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -144,6 +145,13 @@ def test_every_query_of_the_row_finds_data(prometheus: Prometheus) -> None:
     assert len(asks) > 9 and {ask.file for ask in asks} == {HEALTH}
     for ask in asks:
         prometheus.wait_for(dashboards.substituted(ask.expr, _values()), 30)
+
+
+def test_the_query_of_the_page_names_who_never_had_it(prometheus: Prometheus) -> None:
+    """It goes by what was ever counted, so that it is silent about one that had the filter."""
+    (expression,) = re.findall(r"^```promql\n(.*?)^```", (ISTIO / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    found = {(one.labels["pod"], one.labels["reporter"]) for one in prometheus.query(expression)}
+    assert found - {("lost", "source")} == {("unfetched", "source"), ("broker", "destination")}
 
 
 def test_the_command_names_each_place_and_the_step(mesh: Mesh) -> None:
