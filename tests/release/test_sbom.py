@@ -101,7 +101,8 @@ def test_crates_have_checksum_licence_and_address(crates: dict[str, Json]) -> No
         else:
             assert part["purl"].startswith(f"pkg:cargo/{name}@{version}?vcs_url=git%2Bhttps%3A%2F%2Fgithub.com%2F"), key
             assert "hashes" not in part, key
-    assert crates["memchr 2.8.3"]["licenses"] == [{"expression": "Unlicense OR MIT"}]
+    [memchr] = [part for part in crates.values() if part["name"] == "memchr"]
+    assert memchr["licenses"] == [{"expression": "Unlicense OR MIT"}]
 
 
 def test_the_graph_is_whole(bill: Json) -> None:
