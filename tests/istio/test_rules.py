@@ -190,6 +190,8 @@ def test_two_forms_together_are_found() -> None:
     for first in FORMS:
         for second in FORMS:
             assert [number for number, _ in bundle([load(first), load(second)])] == [13]
+        for overlay in SHIPPED:
+            assert [number for number, _ in bundle([load(first), *render(OVERLAYS / overlay)])] == [13]
 
 
 def test_the_tags_of_the_annotation() -> None:
