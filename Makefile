@@ -7,6 +7,7 @@ SHELL := bash
 
 PYTHON ?= python3
 CARGO ?= cargo
+GO ?= go
 DURATION ?= 0
 FUZZ_SECONDS ?= 60
 
@@ -91,6 +92,12 @@ test-istio: wasm ## the manifests' rules, their blocks in real Envoy, and labels
 .PHONY: test-release
 test-release: wasm ## build twice and compare; the image as proxies read it, its registry, the SBOM, the workflows
 	$(LAB) test-release
+
+# Not in `make test`: Go is no prerequisite, and Istio takes 3 GB and minutes to build the first time.
+.PHONY: test-istiod
+test-istiod: wasm ## the manifests before Istio's own code: istioctl, istiod and the agent; needs Go 1.26
+	@command -v $(GO) > /dev/null || { echo "test-istiod: $(GO) is missing: install Go 1.26 or later"; exit 1; }
+	cd tests/istio/istiod && $(GO) vet . && $(GO) test -count=1 . $(if $(UPDATE_GENERATED),-update)
 
 .PHONY: test-e2e
 test-e2e: wasm ## real Envoy, Kafka and clients: transparency and exact counts; then the demo

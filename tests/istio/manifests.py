@@ -120,14 +120,19 @@ def write_ecds(path: Path, resources: list[Json], version: str) -> None:
 
 
 def _generated(document: Json) -> Json:
-    """What istiod 1.31 makes of a plugin: names, runtime and policy are its own, the rest is the manifest's."""
+    """What istiod 1.31 makes of a plugin: names, runtime and policy are its own, the rest is the manifest's.
+
+    It makes a TrafficExtension of a WasmPlugin first.
+    """
     spec, metadata = plugin(document), document["metadata"]
     name = f"{metadata['namespace']}.{metadata['name']}"
+    if document["kind"] == "WasmPlugin":
+        name += "~istio-translated-wasmplugin"
     config: Json = {"name": name, "root_id": spec["pluginName"], "failure_policy": spec["failStrategy"],
                     "vm_config": {"runtime": "envoy.wasm.runtime.v8"}}
     if spec.get("pluginConfig"):
         config["configuration"] = {"@type": STRING_VALUE, "value": json.dumps(spec["pluginConfig"])}
-    return {"name": f"extensions.istio.io/{document['kind'].lower()}/{name}",
+    return {"name": f"extensions.istio.io/trafficextension/{name}",
             "typed_config": {"@type": WASM, "config": config}}
 
 
