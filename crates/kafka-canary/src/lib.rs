@@ -11,15 +11,33 @@
 //! | [`cluster`] | the admin calls that the canary needs, as functions of plain types |
 //! | [`plan`] | the topic as it should be: pure functions of brokers and topic |
 //! | [`reconcile`] | the loop that makes it so, and publishes the [`targets`] |
+//! | [`payload`] | what a record says |
 //! | [`ledger`] | what became of each record: pure, one for each partition |
 //! | [`probe`] | producing and consuming |
 //! | [`coordinators`], [`connections`] | commits to each group coordinator, connections to each broker |
 //! | [`health`] | readiness, liveness, `/status` |
 //! | [`metrics`] | every metric, both families |
 //! | [`http`] | the four endpoints |
+//! | [`logs`], [`dynamic`] | logs, and the file that changes their level |
 //! | [`check`] | one round and a table, for scripts |
 //! | [`run`] | the parts, wired and stopped |
 
+pub mod check;
+pub mod cluster;
+pub mod connections;
+pub mod coordinators;
+pub mod dynamic;
+pub mod health;
+pub mod http;
+pub mod ledger;
+pub mod logs;
 pub mod metrics;
+pub mod payload;
+pub mod plan;
+pub mod probe;
+pub mod reconcile;
+pub mod run;
 pub mod settings;
 pub mod targets;
+pub mod wire;
+mod workers;

@@ -1,11 +1,20 @@
 //! What may be configured. Every value is checked before anything starts: an impossible one ends the program with the
 //! name of its variable and what to write instead; nothing that a cluster may refuse later does.
 //!
-//! Names and defaults of the environment are strimzi-canary's where it had one (`settings/environment.rs`); new ones
-//! begin with `KAFKA_CANARY_`.
+//! Names and defaults of the environment are strimzi-canary's where it had one ([`variables`]); new ones begin with
+//! `KAFKA_CANARY_`.
 
 use std::path::PathBuf;
 use std::time::Duration;
+
+mod checked;
+mod environment;
+pub mod flags;
+mod pem;
+pub mod variables;
+
+pub use checked::{Checked, check};
+pub use environment::{Given, Problem, Problems};
 
 /// All of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,7 +52,7 @@ pub enum Compatibility {
 }
 
 /// How to reach the cluster.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Kafka {
     /// `KAFKA_BOOTSTRAP_SERVERS`: `host:port`, at least one.
     pub bootstrap: Vec<String>,
@@ -64,8 +73,20 @@ pub struct Kafka {
     pub request_timeout: Duration,
 }
 
+/// Further settings of librdkafka may hold secrets too.
+impl std::fmt::Debug for Kafka {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Kafka")
+            .field("bootstrap", &self.bootstrap)
+            .field("client_id", &self.client_id)
+            .field("tls", &self.tls)
+            .field("sasl", &self.sasl)
+            .finish_non_exhaustive()
+    }
+}
+
 /// `TLS_*`. Each text is PEM; a path was read when the settings were.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Tls {
     /// Certificates to trust; the system's when there is none.
     pub ca: Option<String>,
@@ -75,6 +96,17 @@ pub struct Tls {
     pub key: Option<String>,
     /// `TLS_INSECURE_SKIP_VERIFY`.
     pub insecure: bool,
+}
+
+/// Keys stay out of logs.
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Tls")
+            .field("ca", &self.ca.is_some())
+            .field("certificate", &self.certificate.is_some())
+            .field("insecure", &self.insecure)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How to log in.
@@ -209,8 +241,10 @@ pub struct MetricSettings {
 /// The HTTP server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Http {
-    /// Address and port; `0.0.0.0:8080` as the original's.
+    /// Address and port; without an address, `:8080`, every address of the host, as the original's.
     pub listen: String,
+    /// How far back `/readiness` looks for a record that was read; at least three intervals of the probe.
+    pub ready_window: Duration,
 }
 
 /// Log level, format, the watched file, traces.
