@@ -25,9 +25,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 @dataclass(frozen=True)
 class Release:
-    """What one `make dist` left."""
+    """What one `make dist` left, and the folder in which cargo built for it."""
 
     tree: Path
+    target: Path
 
     @property
     def files(self) -> Path:
@@ -67,12 +68,13 @@ def releases(folder: Path, image: str) -> Iterator[tuple[Release, Release]]:
         noise = {"RUSTFLAGS": "-C debuginfo=2", "CARGO_PROFILE_WASM_OPT_LEVEL": "1", "CARGO_INCREMENTAL": "1",
                  "TZ": "Pacific/Chatham", "LC_ALL": "C"}
         home = str(trees.cargo_home(Path(elsewhere) / "cargo-home"))
-        builds = [trees.start_dist(first, image, folder / "first.log", CARGO_TARGET_DIR=f"{elsewhere}/built"),
-                  trees.start_dist(second, image, folder / "second.log", CARGO_HOME=home,
-                                   CARGO_TARGET_DIR=str(second / "target"), **noise)]
+        made = Release(first, Path(elsewhere) / "built"), Release(second, second / "target")
+        targets = [{"CARGO_TARGET_DIR": str(release.target)} for release in made]
+        builds = [trees.start_dist(first, image, folder / "first.log", **targets[0]),
+                  trees.start_dist(second, image, folder / "second.log", CARGO_HOME=home, **targets[1], **noise)]
         for build in builds:
             assert build.wait(BUILD_SECONDS) == 0, build.tail()
-        yield Release(first), Release(second)
+        yield made
 
 
 @pytest.fixture(scope="session")

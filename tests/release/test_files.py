@@ -113,7 +113,7 @@ def test_an_uncommitted_change_shows_in_the_release(release: Release, tmp_path: 
     assert "-dirty" not in trees.make(tree, "-o", "wasm", "dist")
     (tree / "CHANGELOG.md").write_text("changed\n")
     assert "-dirty" in trees.make(tree, "-o", "wasm", "dist")
-    changed = Release(tree)
+    changed = Release(tree, release.target)
     assert changed.digest != release.digest
     assert f"{trees.head(tree)}-dirty" in _manifest(changed)
 

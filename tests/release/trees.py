@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tomllib
@@ -15,6 +16,8 @@ from lab.process import Child
 
 VERSION: str = tomllib.loads((paths.REPOSITORY / "Cargo.toml").read_text())["workspace"]["package"]["version"]
 SOURCE = "https://github.com/kafka-filter/kafka-filter"
+# What cargo calls a package: address#version, where the name is the address's last part, or address#name@version.
+_PACKAGE = re.compile(r"([\w-]+)[#@]([^#@]+)$")
 # Any time but now, when commits are made and files written.
 DATE = 1_700_000_000
 
@@ -74,11 +77,21 @@ def output(*command: str) -> str:
     return subprocess.run(command, cwd=paths.REPOSITORY, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def metadata() -> dict[str, object]:
-    """The whole graph of the module's target, as cargo has it."""
-    told: dict[str, object] = json.loads(output("cargo", "metadata", "--locked", "--format-version", "1",
-                                                "--filter-platform", "wasm32-wasip1"))
-    return told
+def compiled(tree: Path, target_dir: Path) -> set[str]:
+    """Name and version of each crate that the finished build there compiled for the module's target.
+
+    What it compiled for this machine (macros, build scripts) lies in other folders.
+    """
+    flags = subprocess.run(["python3", "-B", "release/wasm.py", "flags", "--target-dir", str(target_dir)], cwd=tree,
+                           check=True, stdout=subprocess.PIPE, text=True).stdout
+    command = ["cargo", "build", "--locked", "--profile", "wasm", "--target", "wasm32-wasip1", "--target-dir",
+               str(target_dir), "-p", "kafka-filter-wasm", "--message-format", "json"]
+    told = subprocess.run(command, cwd=tree, env={**os.environ, "CARGO_ENCODED_RUSTFLAGS": flags}, check=True, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+    made = [json.loads(line) for line in told.splitlines()]
+    found = {entry["package_id"] for entry in made if entry["reason"] == "compiler-artifact"
+             and all("/wasm32-wasip1/" in name for name in entry["filenames"])}
+    return {" ".join(_PACKAGE.search(key).group(1, 2)) for key in found}  # type: ignore[union-attr]
 
 
 def _git(tree: Path, *arguments: str) -> str:
