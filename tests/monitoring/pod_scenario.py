@@ -1,7 +1,8 @@
-"""Plays docker-compose.yaml in a network namespace of its own, and writes down what it saw. test_compose_run.py judges.
+"""Plays docker-compose.yaml, and writes down what it saw. test_compose_run.py judges.
 
     unshare --net python3 tests/monitoring/pod_scenario.py FOLDER        writes FOLDER/seen.json
 
+Without a network namespace of its own it takes the ports of the files on this machine, when all of them are free.
 First what `docker compose up` starts, and a person with kcat; then the profiles for load and three brokers on top; then
 all is stopped, and the first broker comes back with what its volume holds.
 """
@@ -27,6 +28,8 @@ from compose import Json  # noqa: E402
 from lab import end_on_signals, wait_until  # noqa: E402
 from pod import Pod  # noqa: E402
 
+# What the parts listen on: Envoy, the brokers, Prometheus.
+PORTS = {19092, 19093, 19094, 9901, 9092, 9093, 9094, 9192, 9193, 9194, 9292, 9090}
 RECORDS = 60
 TOPIC = "tried-by-hand"
 
@@ -34,18 +37,22 @@ TOPIC = "tried-by-hand"
 def main(folder: Path) -> None:
     end_on_signals()
     _loopback_up()
+    taken = {port for ports in _listening().values() for port in ports} & PORTS
+    if taken:
+        sys.exit(f"somebody listens on {sorted(taken)}, which docker-compose.yaml needs")
     pod = Pod(folder, compose.load())
     seen: Json = {"records": RECORDS, "topic": TOPIC, "started": [pod.up()], "listening": _listening()}
     seen["produced"] = pod.run("kcat", ["-P", "-t", TOPIC], "".join(f"record {at}\n" for at in range(RECORDS)))
     seen["consumed"] = _consumed(pod)
     seen["one_broker"] = json.loads(pod.run("kcat", ["-L", "-J"]))
 
+    load_begun = time.monotonic()
     seen["started"].append(pod.up(["three-brokers", "load"]))
     seen["listening_three"] = _listening()
     read = 'sum(kafka_filter_topic_fetched_records_total{topic="orders"})'
     wait_until("the load to be read", lambda: _value(read), 60, interval=0.5)
     seen["three_brokers"] = json.loads(pod.run("kcat", ["-L", "-J"]))
-    seen["rate"] = _rate(seconds=5)
+    seen["load"] = {"records": _records("orders"), "seconds": time.monotonic() - load_begun}
     seen["metrics"] = {name: _series(ask) for name, ask in ASKED.items()}
     wait_until("every rule to be evaluated", lambda: all(rule["health"] != "unknown" for rule in _rules()), 40,
                interval=0.5)
@@ -85,16 +92,11 @@ def _consumed(pod: Pod) -> list[str]:
     return pod.run("kcat", ["-C", "-t", TOPIC, "-o", "beginning", "-e", "-q"]).splitlines()
 
 
-def _rate(seconds: float) -> float:
-    """Records a second that the load writes, by Envoy's own counters: Prometheus looks every 15 seconds only."""
-    def records() -> float:
-        found = [line for line in _get("http://127.0.0.1:9901/stats/prometheus").splitlines()
-                 if line.startswith("kafka_filter_topic_produced_records_total") and 'topic="orders"' in line]
-        return sum(float(line.rpartition(" ")[2]) for line in found)
-
-    before, begun = records(), time.monotonic()
-    time.sleep(seconds)
-    return (records() - before) / (time.monotonic() - begun)
+def _records(topic: str) -> float:
+    """Records written so far, by Envoy's own counters: Prometheus looks every 15 seconds only."""
+    lines = _get("http://127.0.0.1:9901/stats/prometheus").splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines
+               if line.startswith("kafka_filter_topic_produced_records_total") and f'topic="{topic}"' in line)
 
 
 def _upstream() -> dict[str, int]:
@@ -129,23 +131,28 @@ def _get(url: str) -> str:
 
 
 def _listening() -> dict[str, list[int]]:
-    """The ports that somebody listens on in this namespace, by where they can be reached: everywhere, or here."""
+    """The ports that somebody listens on, by where they can be reached: everywhere, or here.
+
+    All ports in a namespace of one's own; elsewhere those of the parts, since others listen there too.
+    """
+    alone = len(socket.if_nameindex()) == 1
     found: dict[str, set[int]] = defaultdict(set)
     for name in ("tcp", "tcp6"):
         for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:
             _, local, _, state = line.split()[:4]
             address, _, port = local.partition(":")
-            if state == "0A":  # TCP_LISTEN
+            if state == "0A" and (alone or int(port, 16) in PORTS):  # TCP_LISTEN
                 found["everywhere" if not address.strip("0") else "here"].add(int(port, 16))
     return {reach: sorted(ports) for reach, ports in found.items()}
 
 
 def _loopback_up() -> None:
-    """A new namespace has its loopback interface down. SIOCSIFFLAGS with IFF_UP and IFF_RUNNING."""
-    if len(socket.if_nameindex()) != 1 or any(_listening().values()):
-        sys.exit("start this in a network namespace of its own: unshare --net")
+    """A new namespace has its loopback interface down. SIOCGIFFLAGS, SIOCSIFFLAGS; IFF_UP is 1."""
     with socket.socket() as control:
-        fcntl.ioctl(control, 0x8914, struct.pack("16sH14s", b"lo", 0x1 | 0x40, b""))
+        answer = fcntl.ioctl(control, 0x8913, struct.pack("16sH14s", b"lo", 0, b""))
+        name, flags, rest = struct.unpack("16sH14s", answer)
+        if not flags & 1:
+            fcntl.ioctl(control, 0x8914, struct.pack("16sH14s", name, flags | 1, rest))
 
 
 if __name__ == "__main__":

@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 import json
 import re
+import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +216,52 @@ def test_the_released_module_takes_the_place_of_the_built_one() -> None:
     assert compose.version(released["image"]) == compose.version(built["image"])
     for name in ("envoy.yaml", "envoy-three-brokers.yaml"):
         assert module == f"{built['working_dir']}/{_module(name)}"
+
+
+KAFKA_ANSWERS, HTTP_ANSWERS = ENVOY / "compose" / "kafka-answers.sh", ENVOY / "compose" / "http-answers.sh"
+HTTP_ASKED = b"GET /ready HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+# ApiVersions v0 with correlation id 7 and no client id, and the head of an answer without an error.
+ASKED, ANSWER = bytes.fromhex("0000000a 0012 0000 00000007 ffff"), bytes.fromhex("0000000a 00000007 0000 00000000")
+
+
+@pytest.mark.parametrize(("script", "answer", "healthy"), [
+    ([KAFKA_ANSWERS], ANSWER, True),
+    ([KAFKA_ANSWERS], ANSWER.replace(b"\7\0\0", b"\7\0\x23"), False),  # UNSUPPORTED_VERSION
+    ([KAFKA_ANSWERS], b"HTTP/1.1 400 Bad Request\r\n\r\n", False),
+    ([KAFKA_ANSWERS], b"", False),
+    ([HTTP_ANSWERS, "/ready"], b"HTTP/1.1 200 OK\r\n\r\nLIVE\n", True),
+    ([HTTP_ANSWERS, "/ready"], b"HTTP/1.1 503 Service Unavailable\r\n\r\n", False),
+    ([HTTP_ANSWERS, "/ready"], b"", False),
+])
+def test_health_is_an_answer(script: list[Path | str], answer: bytes, healthy: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as thread:
+        question = ASKED if script[0] == KAFKA_ANSWERS else HTTP_ASKED
+        heard = thread.submit(_answer_once, server, len(question), answer)
+        command = ["bash", script[0], str(server.getsockname()[1]), *script[1:]]
+        done = subprocess.run(command, capture_output=True, timeout=20, check=False)
+        assert (done.returncode == 0) == healthy, done.stderr
+        assert heard.result(20) == question
+
+
+@pytest.mark.parametrize("script", [KAFKA_ANSWERS, HTTP_ANSWERS])
+def test_nobody_there_is_no_health(script: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # And nobody listens.
+        command = ["bash", script, str(taken.getsockname()[1]), "/ready"]
+        assert subprocess.run(command, capture_output=True, timeout=20, check=False).returncode != 0
+
+
+def _answer_once(server: socket.socket, size: int, answer: bytes) -> bytes:
+    """Reads a question of that size, answers, closes."""
+    server.settimeout(20)
+    connection, _ = server.accept()
+    with connection:
+        connection.settimeout(20)
+        asked = b""
+        while len(asked) < size:
+            asked += connection.recv(size - len(asked)) or b"(closed)" * size
+        connection.sendall(answer)
+    return asked
 
 
 def _provisioned(name: str) -> Json:
