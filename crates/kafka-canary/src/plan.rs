@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 mod config;
 #[cfg(test)]
-mod model;
+pub(crate) mod model;
 mod placement;
 #[cfg(test)]
 mod tests;
@@ -131,7 +131,9 @@ pub fn steps(wanted: &Wanted, present: Present<'_>, movement: Movement) -> Vec<S
             steps.push(Step::AddPartitions { total: wanted.partitions(), replicas: new });
         }
     }
-    if !elections.is_empty() {
+    // Leaders are a part of what is let alone.
+    let held = movement == Movement::Needed && !wanted.placement.accepts(topic);
+    if !elections.is_empty() && !held {
         steps.push(Step::ElectLeaders(elections));
     }
     steps
@@ -207,10 +209,17 @@ fn moves(
             let is_moving = present.moving.contains(number) && placement.has(replicas);
             // Where the minimum ISR is not known none may have fewer replicas.
             let is_safe = present.config.is_some() || target.len() >= replicas.len();
-            may && is_safe && !is_moving && replicas != target
+            may && is_safe && !is_moving && !is_same(replicas, target)
         })
     });
     moves
+}
+
+/// Whether the same broker is preferred and the same hold it: the order of the others decides nothing.
+fn is_same(replicas: &[i32], target: &[i32]) -> bool {
+    replicas.len() == target.len()
+        && replicas.first() == target.first()
+        && target.iter().all(|id| replicas.contains(id))
 }
 
 /// Partitions that are produced to, whose preferred leader could lead and does not.

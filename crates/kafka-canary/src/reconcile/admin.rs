@@ -14,8 +14,12 @@ pub(super) trait Admin: Sync {
         &self,
         name: &str,
     ) -> impl Future<Output = Result<Option<TopicState>, CallError>> + Send;
-    /// Its partitions that are being moved.
-    fn moving(&self, name: &str) -> impl Future<Output = Result<BTreeSet<i32>, CallError>> + Send;
+    /// Which of these partitions are being moved.
+    fn moving(
+        &self,
+        name: &str,
+        partitions: &[i32],
+    ) -> impl Future<Output = Result<BTreeSet<i32>, CallError>> + Send;
     /// What is set on the topic itself.
     fn topic_config(
         &self,
@@ -34,8 +38,8 @@ impl Admin for Cluster {
         Cluster::topic(self, name).await
     }
 
-    async fn moving(&self, name: &str) -> Result<BTreeSet<i32>, CallError> {
-        self.reassigning(name).await
+    async fn moving(&self, name: &str, partitions: &[i32]) -> Result<BTreeSet<i32>, CallError> {
+        self.reassigning(name, partitions).await
     }
 
     async fn topic_config(&self, name: &str) -> Result<BTreeMap<String, String>, CallError> {

@@ -170,6 +170,3 @@ impl Members {
 fn unseen(id: i32) -> Broker {
     Broker { id, host: String::new(), port: 0, rack: None }
 }
-
-#[cfg(test)]
-mod tests;

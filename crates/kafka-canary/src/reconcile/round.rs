@@ -214,7 +214,7 @@ impl<'a, A: Admin> Reconciler<'a, A> {
             let mut is_right = !reassigns(&self.steps(&wanted, plan.unhindered()));
             if !is_right {
                 // Known to the controller alone, so it is asked only when it matters.
-                match self.moving().await {
+                match self.moving(&topic).await {
                     Ok(moving) => plan.moving = moving,
                     Err(_) => may_reassign = false,
                 }
@@ -252,9 +252,11 @@ impl<'a, A: Admin> Reconciler<'a, A> {
         described < expected
     }
 
-    async fn moving(&mut self) -> Result<BTreeSet<i32>, CallError> {
+    async fn moving(&mut self, topic: &TopicState) -> Result<BTreeSet<i32>, CallError> {
         let (admin, settings) = (self.admin, self.settings);
-        self.call(Operation::AlterAssignments, "list", admin.moving(&settings.topic.name)).await
+        let partitions: Vec<i32> = topic.partitions.keys().copied().collect();
+        let moving = admin.moving(&settings.topic.name, &partitions);
+        self.call(Operation::AlterAssignments, "list", moving).await
     }
 
     /// What is set on the topic, if it exists and can be read.
