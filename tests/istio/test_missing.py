@@ -133,7 +133,7 @@ def test_the_dashboard_names_each_place_and_no_other(prometheus: Prometheus) -> 
     wait_until("the table to name all", lambda: lines() == expected, 30)
     ran = {one.labels["pod"]: one.value for one in prometheus.query(_query("Where it is missing [C]"))}
     assert "unfetched" not in ran and ran["broker"] < 5, ran
-    assert prometheus.value(_query("Pods that lack it [A]")) == len(MISSING)
+    wait_until("the number of them", lambda: prometheus.value(_query("Pods that lack it [A]")) == len(MISSING), 30)
     assert prometheus.value(_query("Pods whose image was not fetched [A]")) == 1
     # Five listeners have as many connections that last, and three of them without the filter.
     share = prometheus.value(_query("Share of open connections that it has [A]"))

@@ -74,9 +74,13 @@ def blind(function: str, window: str) -> str:
 
 
 def missing() -> str:
-    """The sides of pods that lack more than a tenth of their connections, open ones or those of a quarter of an hour."""
+    """The sides of pods that lack more than a tenth of their connections, open ones or those of a quarter of an hour.
+
+    Open ones for a minute on end: filter and Istio tell each connection at another moment.
+    """
     new = by_side(istio("opened", "increase", "15m"))
-    return f"({unseen()} > 0.1 * {still_open(by_side)} or {blind('increase', '15m')} > 1 + 0.1 * {new})"
+    lasting = f"min_over_time(({unseen()})[1m:15s])"
+    return f"({lasting} > 0.1 * {still_open(by_side)} or {blind('increase', '15m')} > 1 + 0.1 * {new})"
 
 
 def _without(expr: str, counted: str) -> str:
