@@ -68,7 +68,7 @@ def test_the_specification_refuses_mistakes(validator: Any, path: tuple[str, ...
 def test_every_variable_has_a_default_or_an_explanation() -> None:
     envoy = compose.load(variables={"KAFKA_FILTER_WASM": "/module.wasm"})["services"]["envoy"]
     assert compose.mounts(envoy)["/etc/kafka-filter/dist/kafka_filter.wasm"] == "/module.wasm"
-    with pytest.raises(ValueError, match="set it to the released image"):
+    with pytest.raises(ValueError, match="it names the released image"):
         compose.load(compose.RELEASED)
 
 
@@ -211,7 +211,8 @@ def test_the_released_module_takes_the_place_of_the_built_one() -> None:
     (module,) = [volume["target"] for volume in built["volumes"] if isinstance(volume, dict)]
     assert released["volumes"] == [volume for volume in built["volumes"] if isinstance(volume, str)]
     assert released["build"]["dockerfile_inline"].splitlines() == [
-        f"FROM {IMAGE} AS filter", f"FROM {built['image']}", f"COPY --from=filter --chmod=0444 /plugin.wasm {module}"]
+        f"FROM --platform=linux/amd64 {IMAGE} AS filter", f"FROM {built['image']}",
+        f"COPY --from=filter --chmod=0444 /plugin.wasm {module}"]
     assert (ENVOY / released["build"]["context"]).is_dir()
     assert compose.version(released["image"]) == compose.version(built["image"])
     for name in ("envoy.yaml", "envoy-three-brokers.yaml"):
