@@ -23,7 +23,8 @@ def findings(tag: str) -> list[str]:
     if not VERSION.fullmatch(version):
         found.append(f"Cargo.toml: {version} is not a semantic version such as 1.2.3 or 1.2.3-rc.1")
     if tag != f"v{version}":
-        found.append(f"the tag is {tag or 'not given'}, and Cargo.toml says {version}: tag v{version}, or change Cargo.toml")
+        found.append(f"the tag is {tag or 'not given'}, and Cargo.toml says {version}: tag v{version}, "
+                     "or change Cargo.toml")
     elif git("rev-parse", f"refs/tags/{tag}^{{commit}}") != git("rev-parse", "HEAD"):
         found.append(f"the tag {tag} is not on this commit: git tag {tag}, or check it out")
     found += _changelog(version)

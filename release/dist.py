@@ -103,7 +103,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--image", default="", help="where the image will be pushed; the tag is the version by default")
     parser.add_argument("--source", default="", help="the public address of the sources, by default that of origin")
-    parser.add_argument("--facts", action="store_true", help="only print name=value lines about the release that is there")
+    parser.add_argument("--facts", action="store_true", help="only print name=value lines about what is there")
     arguments = parser.parse_args()
     try:
         facts = gather(arguments.source)

@@ -72,7 +72,8 @@ def layout(folder: Path, layers: Sequence[bytes], facts: Facts, annotations: dic
     store.mkdir(parents=True)
     for blob in (*blobs, config, manifest):
         (store / blob.digest.removeprefix("sha256:")).write_bytes(blob.data)
-    listed = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [manifest.descriptor({REFERENCE_NAME: facts.version})]}
+    named = manifest.descriptor({REFERENCE_NAME: facts.version})
+    listed = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [named]}
     (folder / "index.json").write_bytes(_json(INDEX, listed).data)
     (folder / "oci-layout").write_bytes(b'{"imageLayoutVersion":"1.0.0"}')
     return manifest.digest

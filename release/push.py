@@ -35,6 +35,7 @@ class Registry:
     def __init__(self, host: str, repository: str, username: str = "", password: str = "") -> None:
         scheme = "http" if re.sub(r":\d+$", "", host) in _LOOPBACK else "https"
         self._base = f"{scheme}://{host}/v2/{repository}/"
+        self._repository = repository
         self._basic = base64.b64encode(f"{username}:{password}".encode()).decode() if username else ""
         self._authorization = ""
 
@@ -89,7 +90,10 @@ class Registry:
         asked = dict(re.findall(r'(\w+)="([^"]*)"', rest))
         if kind.lower() != "bearer" or "realm" not in asked:
             raise Refused("the registry wants credentials: set REGISTRY_USERNAME and REGISTRY_PASSWORD")
-        query = urlencode({name: asked[name] for name in ("service", "scope") if name in asked})
+        # Not what this one request needs, which may be to read: a repository that is not there yet may be written by
+        # those who may, but read by nobody.
+        scope = {"scope": f"repository:{self._repository}:pull,push"}
+        query = urlencode({**({"service": asked["service"]} if "service" in asked else {}), **scope})
         headers = {"Authorization": f"Basic {self._basic}"} if self._basic else {}
         status, _, answer = _request("GET", f"{asked['realm']}?{query}", None, headers)
         if status != 200:

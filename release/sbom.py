@@ -114,7 +114,8 @@ def _component(crate: Crate, facts: Facts) -> Json:
 
 def _pedigree() -> Json:
     """Kafka's releases whose message definitions the tables were made from; the definitions are not in the module."""
-    told = re.search(r"`org\.apache\.kafka:kafka-clients`,\s+releases\s+(.+?),\s+newest first", UPSTREAM.read_text(), re.S)
+    wanted = r"`org\.apache\.kafka:kafka-clients`,\s+releases\s+(.+?),\s+newest first"
+    told = re.search(wanted, UPSTREAM.read_text(), re.S)
     releases = re.findall(r"\d+(?:\.\d+)+", told[1]) if told else []
     if not releases:
         raise Refused(f"{UPSTREAM.relative_to(ROOT)} does not name Kafka's releases as it used to")

@@ -2,7 +2,7 @@
 """Builds the filter so that the same sources give the same bytes, wherever they and the tools lie: `make wasm`.
 
     python3 release/wasm.py build [--out dist/kafka_filter.wasm] [--target-dir target]
-    python3 release/wasm.py flags [--target-dir target]      what CARGO_ENCODED_RUSTFLAGS must be, for others who build it
+    python3 release/wasm.py flags [--target-dir target]     what CARGO_ENCODED_RUSTFLAGS must be, for others
 
 Panics name their source file, so paths are in the module. rustc writes names in their place (`--remap-path-prefix`):
 the folders of this machine become `/kafka-filter`, `/cargo` and `/rustc`. Cargo leaves these flags out of the hashes
@@ -72,8 +72,8 @@ def toolchain() -> tuple[Path, str]:
     pinned = re.search(r'^channel = "(.+)"', (ROOT / "rust-toolchain.toml").read_text(), re.M)
     told = version()
     if not pinned or told["release"] != pinned[1]:
-        raise Refused(f"rustc is {told['release']}, rust-toolchain.toml asks for {pinned and pinned[1]}: install rustup, "
-                      "which obeys it, or that release")
+        raise Refused(f"rustc is {told['release']}, rust-toolchain.toml asks for {pinned and pinned[1]}: install "
+                      "rustup, which obeys it, or that release")
     return Path(_output([rustc(), "--print", "sysroot"]).strip()), told["commit-hash"]
 
 

@@ -1,7 +1,7 @@
 """What istio-agent does with the address of an image, written anew from the rules that its code has.
 
-The rules are those of istio.io/istio/pkg/wasm (imagefetcher.go, Istio 1.20 to 1.31): which manifest is resolved, which layer
-is looked at, what must be in it. Nothing of what makes the image is used here.
+The rules are those of istio.io/istio/pkg/wasm (imagefetcher.go, Istio 1.20 to 1.31): which manifest is resolved, which
+layer is looked at, what must be in it. Nothing of what makes the image is used here.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A small registry on this machine: the part of the OCI distribution API by which images are pushed and pulled.
 
-Written from the specification (opencontainers/distribution-spec, spec.md 1.1): endpoints end-1 to end-7. It checks what it
-is given, as real ones do, and can ask for a token first.
+Written from the specification (opencontainers/distribution-spec, spec.md 1.1): endpoints end-1 to end-7. It checks what
+it is given, as real ones do, and can ask for a token first.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
         if url.path == "/token":
             self._give_token()
         elif self.registry.token and self.headers.get("Authorization") != f"Bearer {self.registry.token}":
-            realm = f'Bearer realm="{self.registry.realm}",service="test",scope="repository:x:pull,push"'
+            realm = f'Bearer realm="{self.registry.realm}",service="test",scope="repository:x:pull"'
             self._error(401, "UNAUTHORIZED", {"WWW-Authenticate": realm})
         elif url.path == "/v2/":
             self._answer(200, b"{}")
@@ -120,7 +120,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _give_token(self) -> None:
         expected = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-        if self.headers.get("Authorization") == expected and self.query.get("service") == "test":
+        # Nobody may read of a repository that is not there, as with ghcr.io.
+        scope = re.fullmatch(r"repository:[^:]+:pull,push", self.query.get("scope", ""))
+        if self.headers.get("Authorization") == expected and self.query.get("service") == "test" and scope:
             self._answer(200, json.dumps({"token": self.registry.token}).encode())
         else:
             self._error(401, "UNAUTHORIZED")
@@ -168,7 +170,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(404, "MANIFEST_BLOB_UNKNOWN")
         else:
             digest = self.registry.add(repository, reference, self.body, media_type, [])
-            self._answer(201, b"", {"Docker-Content-Digest": digest, "Location": f"/v2/{repository}/manifests/{digest}"})
+            place = f"/v2/{repository}/manifests/{digest}"
+            self._answer(201, b"", {"Docker-Content-Digest": digest, "Location": place})
 
     def _error(self, status: int, code: str, headers: dict[str, str] | None = None) -> None:
         self._answer(status, json.dumps({"errors": [{"code": code}]}).encode(), headers)

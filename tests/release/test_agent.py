@@ -1,4 +1,4 @@
-"""The shapes of images that istio-agent takes, each beside those that it refuses: the reader of these tests tells them apart."""
+"""The shapes of images that istio-agent takes, beside those that it refuses: these tests' own reader tells them apart."""
 
 from __future__ import annotations
 

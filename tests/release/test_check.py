@@ -17,7 +17,8 @@ TAG = f"v{trees.VERSION}"
 def ready(tmp_path: Path) -> Path:
     """A commit that may be released: the news stand under the version, and the tag is on it."""
     tree = trees.copy(tmp_path / "tree")
-    _edit(tree / "CHANGELOG.md", lambda text: text.replace("## Unreleased\n", f"## Unreleased\n\n## {trees.VERSION}\n", 1))
+    heading = "## Unreleased\n"
+    _edit(tree / "CHANGELOG.md", lambda text: text.replace(heading, f"{heading}\n## {trees.VERSION}\n", 1))
     trees.commit(tree, "Release")
     trees.tag(tree, TAG)
     return tree

@@ -1,4 +1,4 @@
-"""The image as a layout on disk: its shape, what it says of itself, and that istio-agent takes it through a registry."""
+"""The image as a layout on disk: its shape, what it says of itself, and that a proxy gets it through a registry."""
 
 from __future__ import annotations
 

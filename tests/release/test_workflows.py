@@ -29,7 +29,7 @@ PERMISSIONS = {
     ("ci.yml", ""): {"contents": "read"},
     ("release.yml", ""): {},
     ("release.yml", "test"): {"contents": "read"},
-    ("release.yml", "release"): {"contents": "write", "packages": "write", "id-token": "write", "attestations": "write"},
+    ("release.yml", "release"): dict.fromkeys(("contents", "packages", "id-token", "attestations"), "write"),
 }
 
 
@@ -60,8 +60,8 @@ def test_actions_are_pinned_to_a_commit_that_bears_its_version(name: str) -> Non
     assert used
     own = [use for use in used if use.startswith("./")]
     assert all((paths.REPOSITORY / use).is_file() for use in own)
-    loose = [use for use in used if use not in own and not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", use)]
-    assert loose == []
+    pinned = re.compile(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+    assert [use for use in used if use not in own and not pinned.fullmatch(use)] == []
 
 
 def test_one_action_has_one_pin() -> None:
@@ -101,8 +101,8 @@ def test_only_a_tag_makes_a_release_and_only_after_all_tests() -> None:
 def test_a_release_is_checked_first_and_published_last() -> None:
     """Nothing leaves the machine before the check, and nobody is told of it before it is signed."""
     steps = [step.get("run") or step["uses"] for step in _steps("release.yml")]
-    order = ["actions/checkout@", "make release-check", "make dist", "make push", "make -s release-facts", "docker login",
-             "cosign sign", "actions/attest-build-provenance@", "actions/attest@", "gh release create"]
+    order = ["actions/checkout@", "make release-check", "make dist", "make push", "make -s release-facts",
+             "docker login", "cosign sign", "actions/attest-build-provenance@", "actions/attest@", "gh release create"]
     places = [next(number for number, step in enumerate(steps) if part in step) for part in order]
     assert places == sorted(places)
 

@@ -86,8 +86,9 @@ def compiled(tree: Path, target_dir: Path) -> set[str]:
                            check=True, stdout=subprocess.PIPE, text=True).stdout
     command = ["cargo", "build", "--locked", "--profile", "wasm", "--target", "wasm32-wasip1", "--target-dir",
                str(target_dir), "-p", "kafka-filter-wasm", "--message-format", "json"]
-    told = subprocess.run(command, cwd=tree, env={**os.environ, "CARGO_ENCODED_RUSTFLAGS": flags}, check=True, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+    environment = {**os.environ, "CARGO_ENCODED_RUSTFLAGS": flags}
+    told = subprocess.run(command, cwd=tree, env=environment, check=True, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL).stdout
     made = [json.loads(line) for line in told.splitlines()]
     found = {entry["package_id"] for entry in made if entry["reason"] == "compiler-artifact"
              and all("/wasm32-wasip1/" in name for name in entry["filenames"])}
