@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -27,6 +28,8 @@ TCP_PROXY = "envoy.filters.network.tcp_proxy"
 NAME = "kafka-filter"
 # Of the two types that the filter's resource can have, the one that the agent sends for a module that it cannot fetch.
 SUBSTITUTE = "envoy.extensions.filters.network.rbac.v3.RBAC"
+# A waypoint's chains stand in one listener without an address, and are named by direction, port, subset and host.
+WAYPOINT = re.compile(r"inbound-vip\|(\d+)\|")
 AT_ONCE = 8
 SECONDS = 60
 
@@ -89,13 +92,15 @@ def verdict(pod: Pod, ports: Sequence[int]) -> str:
 
 
 def kafka_chains(dumped: Json, ports: Sequence[int]) -> Iterator[Json]:
-    """The filter chains with tcp_proxy that serve these ports: by the listener's own, or inbound by the chain's."""
+    """The filter chains with tcp_proxy that serve these ports: by the listener's own, at brokers by the chain's match, and
+    at waypoints by the chain's name."""
     for config in dumped.get("configs", []):
         listener = config.get("active_state", {}).get("listener", {})
         own = listener.get("address", {}).get("socket_address", {}).get("port_value")
         chains = [*listener.get("filter_chains", []), *filter(None, [listener.get("default_filter_chain")])]
         for chain in chains:
-            port = chain.get("filter_chain_match", {}).get("destination_port", own)
+            waypoint = WAYPOINT.match(chain.get("name", ""))
+            port = int(waypoint[1]) if waypoint else chain.get("filter_chain_match", {}).get("destination_port", own)
             # Without a port a chain of virtualInbound and virtualOutbound is for whatever nobody knows.
             if port in ports and TCP_PROXY in filter_names(chain):
                 yield chain

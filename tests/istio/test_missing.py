@@ -19,7 +19,6 @@ from pathlib import Path
 
 import pytest
 
-import missing
 from istio_stats import TELEMETRY, Agent, istio_bootstrap
 from lab import Envoy, Kafka, Prometheus, accepts, free_port, paths, wait_until, write_lds
 from lab.proxy import listener
@@ -28,7 +27,6 @@ from mesh import Ports, context_listener, discovered, ecds_file, greeted, lds_fi
 from monitoring import dashboards
 
 HEALTH = "filter-health.json"
-PROXY = {"name": "envoy.filters.network.tcp_proxy"}
 SERVICE = "events-kafka-brokers"
 OUTBOUND, INBOUND = "SIDECAR_OUTBOUND", "SIDECAR_INBOUND"
 OPEN = 4
@@ -169,32 +167,6 @@ def test_the_command_names_each_place_and_the_step(mesh: Mesh) -> None:
 def test_the_command_says_what_it_cannot_read(mesh: Mesh) -> None:
     done = _missing(mesh, "--port", str(mesh.ports[0]), forbidden="pods is forbidden")
     assert (done.returncode, done.stdout) == (2, "") and "pods is forbidden" in done.stderr
-
-
-def test_a_broker_s_chain_is_known_by_its_own_port() -> None:
-    """All of a sidecar's inbound chains stand in one listener, on a port of Istio's."""
-    dumped = _dumped({"filter_chain_match": {"destination_port": 9092}, "filters": [{"name": "x"}, PROXY]},
-                     {"filter_chain_match": {"destination_port": 9092}, "filters": [{"name": "http"}]},
-                     {"filter_chain_match": {"destination_port": 8080}, "filters": [PROXY]},
-                     {"filters": [PROXY]})
-    first = dumped["configs"][0]["active_state"]["listener"]["filter_chains"][0]
-    assert list(missing.kafka_chains(dumped, [9092])) == [first]
-    assert list(missing.kafka_chains({}, [9092])) == []
-
-
-def test_a_resource_that_never_came_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = [{"name": "istio-system/kafka-filter"}, PROXY]
-    answers = {"config_dump?resource=dynamic_listeners": json.dumps(
-                   _dumped({"filter_chain_match": {"destination_port": 9092}, "filters": names})),
-               "config_dump?resource=ecds_filters": "{}"}
-    monkeypatch.setattr(missing.Pod, "get", lambda _, path: answers[path])
-    assert missing.verdict(missing.Pod("shop", "orders"), [9092]) == missing.NOT_SENT
-
-
-def _dumped(*chains: Json) -> Json:
-    listener_ = {"address": {"socket_address": {"port_value": 15006}}, "filter_chains": list(chains),
-                 "default_filter_chain": {"filters": [PROXY]}}
-    return {"configs": [{"active_state": {"listener": listener_}}, {"name": "still warming"}]}
 
 
 def _missing(mesh: Mesh, *arguments: str, forbidden: str = "") -> subprocess.CompletedProcess[str]:

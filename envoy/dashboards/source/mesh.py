@@ -25,7 +25,7 @@ SERVICE = 'destination_service_name=~"$kafka_service", pod!~"ztunnel-.*"'
 RUNS = '{__name__=~"kafka_filter_build_info.*"}'
 ABSENT = 'envoy_kafka_filter_absent_rbac{authz_enforce_result="allowed"}'
 NOT_FETCHED = 'istio_agent_wasm_remote_fetch_count{result!="success"}'
-REFUSED = '{__name__=~"envoy_extension_config_discovery_.*kafka_filter_config_fail"}'
+REFUSED = '{__name__=~"envoy_extension_config_discovery_.*kafka_filter.*_config_fail"}'
 # The age of the newest sample: nothing for a proxy that never had the filter.
 LAST_RAN = f"time() - max {POD} (max_over_time(timestamp({RUNS})[$__range:$__interval]))"
 
