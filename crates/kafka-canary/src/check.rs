@@ -42,9 +42,16 @@ pub async fn run(settings: Settings, options: Options) -> u8 {
         Ok((cluster, topic)) => {
             let outcomes = round::run(&context, &topic, deadline).await;
             for broker in unproven(&cluster, &topic) {
-                report::say(&format!("broker {broker} leads no partition of the topic: nothing is said about it"));
+                report::say(&format!(
+                    "broker {broker} leads no partition of the topic: nothing is said about it"
+                ));
             }
-            Report { cluster: cluster.id, topic: context.settings.topic.name.clone(), reached: Ok(()), outcomes }
+            Report {
+                cluster: cluster.id,
+                topic: context.settings.topic.name.clone(),
+                reached: Ok(()),
+                outcomes,
+            }
         }
         Err(reason) => {
             report::say(&reason);
@@ -85,14 +92,29 @@ async fn prepare(
 }
 
 /// Makes the topic as the canary would, and waits until each partition has a leader.
-async fn create(cluster: &Cluster, state: &ClusterState, topic: &Topic) -> Result<TopicState, String> {
+async fn create(
+    cluster: &Cluster,
+    state: &ClusterState,
+    topic: &Topic,
+) -> Result<TopicState, String> {
     let brokers = state.brokers.len();
-    if let Some(expected) = topic.expected_brokers.and_then(|size| usize::try_from(size).ok()).filter(|size| *size > brokers) {
-        return Err(format!("the topic is not made: EXPECTED_CLUSTER_SIZE is {expected}, and {brokers} brokers are there"));
+    if let Some(expected) = topic
+        .expected_brokers
+        .and_then(|size| usize::try_from(size).ok())
+        .filter(|size| *size > brokers)
+    {
+        return Err(format!(
+            "the topic is not made: EXPECTED_CLUSTER_SIZE is {expected}, and {brokers} brokers are there"
+        ));
     }
     let wanted = plan::wanted(&state.brokers, topic);
     let alive = state.brokers.iter().map(|broker| broker.id).collect();
-    let nothing = Present { topic: None, config: None, alive: &alive, moving: &std::collections::BTreeSet::new() };
+    let nothing = Present {
+        topic: None,
+        config: None,
+        alive: &alive,
+        moving: &std::collections::BTreeSet::new(),
+    };
     for step in plan::steps(&wanted, nothing, Movement::Any) {
         if let Step::Create { replicas, config } = step {
             cluster
@@ -112,7 +134,9 @@ async fn create(cluster: &Cluster, state: &ClusterState, topic: &Topic) -> Resul
             // Other brokers learn of it a moment later.
             Ok(_) => sleep(LOOK_PAUSE).await,
             Err(error) if error.is_transient() => sleep(LOOK_PAUSE).await,
-            Err(error) => return Err(format!("the topic {} cannot be described: {error}", topic.name)),
+            Err(error) => {
+                return Err(format!("the topic {} cannot be described: {error}", topic.name));
+            }
         }
     }
 }

@@ -24,7 +24,9 @@ struct File {
 
 /// Follows the file until the stop.
 pub async fn run(operation: Operation, logs: Logs, stop: CancellationToken) {
-    let Some(path) = operation.dynamic_file.as_deref().filter(|_| operation.dynamic_interval > Duration::ZERO) else {
+    let Some(path) =
+        operation.dynamic_file.as_deref().filter(|_| operation.dynamic_interval > Duration::ZERO)
+    else {
         stop.cancelled().await;
         return;
     };
@@ -65,7 +67,10 @@ async fn read(path: &Path) -> std::io::Result<String> {
     let file = tokio::fs::File::open(path).await?;
     file.take(BYTES_MAX + 1).read_to_string(&mut text).await?;
     if u64::try_from(text.len()).is_ok_and(|bytes| bytes > BYTES_MAX) {
-        return Err(std::io::Error::new(ErrorKind::FileTooLarge, format!("more than {BYTES_MAX} bytes")));
+        return Err(std::io::Error::new(
+            ErrorKind::FileTooLarge,
+            format!("more than {BYTES_MAX} bytes"),
+        ));
     }
     Ok(text)
 }
@@ -130,7 +135,7 @@ mod tests {
     fn what_makes_no_sense_says_where() {
         for (text, place) in [
             ("", "line 1 column 0"),
-            ("{\n\"verbosityLogLevel\": \"high\"}", "line 2 column 28"),
+            ("{\n\"verbosityLogLevel\": \"high\"}", "line 2 column 27"),
             (r#"{"verbosityLogLevel": -1}"#, "line 1 column 24"),
             (r#"{"logLevel": 1}"#, "unknown field `logLevel`"),
         ] {
@@ -141,7 +146,8 @@ mod tests {
 
     #[tokio::test]
     async fn links_as_kubernetes_makes_them_are_followed_to_the_new_file() {
-        let folder = std::env::temp_dir().join(format!("kafka-canary-dynamic-{}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("kafka-canary-dynamic-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         for (version, text) in [("one", "1"), ("two", "2")] {
             std::fs::create_dir_all(folder.join(version)).unwrap();

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 mod samples;
 
-use samples::Samples;
 pub use samples::Consuming;
+use samples::Samples;
 
 use crate::settings::{Compatibility, Settings};
 use crate::targets::Targets;
@@ -33,7 +33,8 @@ pub enum Loop {
 
 impl Loop {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Reconcile, Self::Produce, Self::Consume, Self::Coordinators, Self::Connections];
+    pub const ALL: [Self; 5] =
+        [Self::Reconcile, Self::Produce, Self::Consume, Self::Coordinators, Self::Connections];
 
     /// Its name in reasons.
     #[must_use]
@@ -141,12 +142,15 @@ impl State {
         let interval = |of| match of {
             Loop::Reconcile => Some(settings.topic.reconcile_interval),
             Loop::Produce | Loop::Consume => Some(settings.probe.interval),
-            Loop::Coordinators => settings.coordinators.enabled.then_some(settings.coordinators.interval),
+            Loop::Coordinators => {
+                settings.coordinators.enabled.then_some(settings.coordinators.interval)
+            }
             Loop::Connections => Some(settings.connections.interval),
         };
         let requests = settings.kafka.request_timeout.saturating_mul(2);
         let watch = |of| {
-            let limit = interval(of)?.saturating_mul(3).saturating_add(requests).max(STUCK_AFTER_MIN);
+            let limit =
+                interval(of)?.saturating_mul(3).saturating_add(requests).max(STUCK_AFTER_MIN);
             Some(Watched { of, last: now, limit })
         };
         Self {
@@ -193,7 +197,9 @@ impl State {
         match &self.cluster {
             None => return Err("the cluster was not reached yet".to_owned()),
             Some(Err(reason)) => return Err(format!("the cluster is not reached: {reason}")),
-            Some(Ok(())) if self.partitions == 0 => return Err("no partition is probed yet".to_owned()),
+            Some(Ok(())) if self.partitions == 0 => {
+                return Err("no partition is probed yet".to_owned());
+            }
             Some(Ok(())) => (),
         }
         match self.last_consumed {

@@ -102,7 +102,8 @@ async fn serve(stream: TcpStream, router: Router) {
 async fn metrics(State(shown): State<Shown>) -> Response {
     shown.metrics.ready(shown.health.readiness().is_ok());
     match shown.metrics.text() {
-        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
+        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+            .into_response(),
         Err(error) => {
             tracing::error!(%error, "the metrics cannot be written");
             (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response()

@@ -55,7 +55,11 @@ impl Logs {
         match self.handle.reload(filter(level, false)) {
             Ok(()) => {
                 *now = level;
-                tracing::info!(verbosity = level.verbosity, client_log = level.client_log, "log level changed");
+                tracing::info!(
+                    verbosity = level.verbosity,
+                    client_log = level.client_log,
+                    "log level changed"
+                );
             }
             Err(error) => tracing::error!(%error, "the log level could not be changed"),
         }

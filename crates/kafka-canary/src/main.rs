@@ -13,12 +13,16 @@ fn main() {
     openssl::init();
     let matches = flags::command().get_matches();
     let checking = matches.subcommand_matches("check");
-    let given = Given::new(|variable| flags::value(&matches, variable), |name| std::env::var_os(name));
+    let given =
+        Given::new(|variable| flags::value(&matches, variable), |name| std::env::var_os(name));
     let Checked { settings, warnings } = match settings::check(given) {
         Ok(checked) => checked,
         Err(problems) => refuse(&problems.to_string()),
     };
-    let level = Level { verbosity: settings.operation.verbosity, client_log: settings.operation.client_log };
+    let level = Level {
+        verbosity: settings.operation.verbosity,
+        client_log: settings.operation.client_log,
+    };
     let logs = match Logs::start(level, settings.operation.json_log, checking.is_some()) {
         Ok(logs) => logs,
         Err(error) => refuse(&error),
@@ -26,7 +30,8 @@ fn main() {
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
     let status = match runtime {
         Err(error) => refuse(&format!("the runtime cannot be started: {error}")),
         Ok(runtime) => {
@@ -45,7 +50,9 @@ fn main() {
 fn options(matches: &ArgMatches) -> check::Options {
     check::Options {
         json: matches.get_one::<String>("output").is_some_and(|output| output == "json"),
-        timeout: std::time::Duration::from_secs(matches.get_one::<u64>("timeout").copied().unwrap_or(30)),
+        timeout: std::time::Duration::from_secs(
+            matches.get_one::<u64>("timeout").copied().unwrap_or(30),
+        ),
         create: !matches.get_flag("no-create"),
     }
 }
@@ -64,7 +71,11 @@ fn refuse(text: &str) -> ! {
 
 /// Standard error may be closed; that is no reason to panic.
 fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", text.lines().map(|line| format!("kafka-canary: {line}")).collect::<Vec<_>>().join("\n"));
+    let _ = writeln!(
+        std::io::stderr(),
+        "{}",
+        text.lines().map(|line| format!("kafka-canary: {line}")).collect::<Vec<_>>().join("\n")
+    );
 }
 
 /// Thousands of records a second need no more; each has a stack and an allocator's arena.

@@ -65,14 +65,19 @@ impl Context {
     /// # Errors
     /// Settings that the metrics, OpenSSL or librdkafka refuse.
     pub fn new(settings: Settings) -> Result<Arc<Self>, RunError> {
-        let metrics = Metrics::new(&settings.metrics, &settings.kafka.client_id, &settings.topic.name).map_err(|error| {
-            RunError::Configuration(format!("PROMETHEUS_CONSTANT_LABELS or buckets do not fit the metrics: {error}"))
+        let metrics =
+            Metrics::new(&settings.metrics, &settings.kafka.client_id, &settings.topic.name)
+                .map_err(|error| {
+                    RunError::Configuration(format!(
+                        "PROMETHEUS_CONSTANT_LABELS or buckets do not fit the metrics: {error}"
+                    ))
+                })?;
+        let wire = Wire::new(&settings.kafka).map_err(|error| {
+            RunError::Configuration(format!("TLS_* or SASL_* cannot be used: {error}"))
         })?;
-        let wire = Wire::new(&settings.kafka)
-            .map_err(|error| RunError::Configuration(format!("TLS_* or SASL_* cannot be used: {error}")))?;
-        wire.librdkafka()
-            .create_native_config()
-            .map_err(|error| RunError::Configuration(format!("KAFKA_CANARY_LIBRDKAFKA is refused: {error}")))?;
+        wire.librdkafka().create_native_config().map_err(|error| {
+            RunError::Configuration(format!("KAFKA_CANARY_LIBRDKAFKA is refused: {error}"))
+        })?;
         let wire = Arc::new(wire);
         Ok(Arc::new(Self {
             metrics: Arc::new(metrics),
@@ -92,9 +97,12 @@ impl Context {
 pub async fn run(settings: Settings, logs: Logs) -> Result<(), RunError> {
     let listen = settings.http.listen.clone();
     let listener = http::bind(&listen).await.map_err(|error| {
-        RunError::Configuration(format!("KAFKA_CANARY_LISTEN={listen:?} cannot be listened on: {error}; write a free address"))
+        RunError::Configuration(format!(
+            "KAFKA_CANARY_LISTEN={listen:?} cannot be listened on: {error}; write a free address"
+        ))
     })?;
-    let mut terminated = Signals::new().map_err(|error| RunError::Fault(format!("no signal can be heard: {error}")))?;
+    let mut terminated = Signals::new()
+        .map_err(|error| RunError::Fault(format!("no signal can be heard: {error}")))?;
     let panicked = notice_panics();
     let context = Context::new(settings)?;
     announce(&context.settings, &listener);
@@ -185,7 +193,10 @@ struct Signals {
 
 impl Signals {
     fn new() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
 
     async fn next(&mut self) -> &'static str {
@@ -211,7 +222,10 @@ fn notice_panics() -> CancellationToken {
 fn force_exit_after(timeout: Duration, status: i32) {
     let watch = move || {
         thread::sleep(timeout);
-        tracing::warn!("not everything stopped within {} ms; exiting all the same", timeout.as_millis());
+        tracing::warn!(
+            "not everything stopped within {} ms; exiting all the same",
+            timeout.as_millis()
+        );
         std::process::exit(status);
     };
     if let Err(error) = thread::Builder::new().name("stop".to_owned()).spawn(watch) {
@@ -233,7 +247,9 @@ async fn sample(context: Arc<Context>, stop: CancellationToken) {
 }
 
 fn announce(settings: &Settings, listener: &tokio::net::TcpListener) {
-    let address = listener.local_addr().map_or_else(|_| settings.http.listen.clone(), |address| address.to_string());
+    let address = listener
+        .local_addr()
+        .map_or_else(|_| settings.http.listen.clone(), |address| address.to_string());
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         bootstrap = settings.kafka.bootstrap.join(","),

@@ -11,6 +11,8 @@ mod checked;
 mod environment;
 pub mod flags;
 mod pem;
+#[cfg(test)]
+mod tests;
 pub mod variables;
 
 pub use checked::{Checked, check};

@@ -31,7 +31,12 @@ impl Report {
     pub(super) fn exit_status(&self) -> u8 {
         match &self.reached {
             Err(_) => 3,
-            Ok(()) if self.outcomes.is_empty() || self.outcomes.iter().any(|outcome| outcome.failure.is_some()) => 1,
+            Ok(())
+                if self.outcomes.is_empty()
+                    || self.outcomes.iter().any(|outcome| outcome.failure.is_some()) =>
+            {
+                1
+            }
             Ok(()) => 0,
         }
     }
@@ -39,7 +44,8 @@ impl Report {
     pub(super) fn print(&self, json: bool) {
         let text = if json { format!("{:#}\n", self.json()) } else { self.table() };
         // A reader that went away has seen enough; the exit status is for the others.
-        let _ = std::io::stdout().write_all(text.as_bytes()).and_then(|()| std::io::stdout().flush());
+        let _ =
+            std::io::stdout().write_all(text.as_bytes()).and_then(|()| std::io::stdout().flush());
     }
 
     fn json(&self) -> Value {
@@ -65,7 +71,9 @@ impl Report {
         }
         let mut rows = vec![HEADINGS.map(str::to_owned)];
         rows.extend(self.outcomes.iter().map(Outcome::row));
-        let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(String::len).max().unwrap_or(0);
+        let width = |column: usize| {
+            rows.iter().filter_map(|row| row.get(column)).map(String::len).max().unwrap_or(0)
+        };
         let widths = [width(0), width(1), width(2), width(3)];
         let mut table = String::new();
         for row in &rows {
@@ -82,15 +90,23 @@ impl Report {
 
 impl Outcome {
     fn row(&self) -> [String; 5] {
-        let number = |number: Option<i32>| number.map_or("-".to_owned(), |number| number.to_string());
+        let number =
+            |number: Option<i32>| number.map_or("-".to_owned(), |number| number.to_string());
         let time = |time: Option<Duration>| {
-            time.map(milliseconds).map_or("-".to_owned(), |milliseconds| format!("{milliseconds:.1}"))
+            time.map(milliseconds)
+                .map_or("-".to_owned(), |milliseconds| format!("{milliseconds:.1}"))
         };
         let verdict = match &self.failure {
             None => "served".to_owned(),
             Some(reason) => format!("failed: {}", reason.replace(['\n', '\r'], " ")),
         };
-        [number(self.broker), self.partition.to_string(), time(self.produce), time(self.end_to_end), verdict]
+        [
+            number(self.broker),
+            self.partition.to_string(),
+            time(self.produce),
+            time(self.end_to_end),
+            verdict,
+        ]
     }
 
     fn json(&self) -> Value {

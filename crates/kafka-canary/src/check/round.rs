@@ -32,7 +32,11 @@ enum Read {
 }
 
 /// Writes to and reads from every partition; what is open at the deadline has failed.
-pub(super) async fn run(context: &Arc<Context>, topic: &TopicState, deadline: Instant) -> Vec<Outcome> {
+pub(super) async fn run(
+    context: &Arc<Context>,
+    topic: &TopicState,
+    deadline: Instant,
+) -> Vec<Outcome> {
     let clients = clients(context, topic);
     let mut outcomes: Vec<Outcome> = match clients {
         Err(error) => {
@@ -123,7 +127,11 @@ async fn read(
         match consumer.recv().await {
             Ok(record) => {
                 let at = Instant::now();
-                if let Some(payload) = record.payload().and_then(Payload::read).filter(|payload| payload.producer_id == id) {
+                if let Some(payload) = record
+                    .payload()
+                    .and_then(Payload::read)
+                    .filter(|payload| payload.producer_id == id)
+                {
                     tell(record.partition(), Read::Record { message: payload.message_id, at });
                 }
             }
@@ -148,12 +156,14 @@ struct Partition {
 
 impl Partition {
     async fn run(mut self, leader: Option<i32>) -> Outcome {
-        let mut outcome =
-            Outcome { partition: self.number, broker: leader, produce: None, end_to_end: None, failure: None };
-        outcome.failure = match self.measured(&mut outcome).await {
-            Ok(()) => None,
-            Err(reason) => Some(reason),
+        let mut outcome = Outcome {
+            partition: self.number,
+            broker: leader,
+            produce: None,
+            end_to_end: None,
+            failure: None,
         };
+        outcome.failure = self.measured(&mut outcome).await.err();
         outcome
     }
 
@@ -167,13 +177,18 @@ impl Partition {
     }
 
     /// Writes and reads one record. The error is for one that was not acknowledged, that within for one not read.
-    async fn record(&mut self, message: u64) -> Result<(Duration, Result<Duration, String>), String> {
+    async fn record(
+        &mut self,
+        message: u64,
+    ) -> Result<(Duration, Result<Duration, String>), String> {
         let settings = &self.context.settings;
         let id = producer_id(&self.context);
-        let payload = Payload { producer_id: id.into(), message_id: message, timestamp: unix_milliseconds() };
+        let payload =
+            Payload { producer_id: id.into(), message_id: message, timestamp: unix_milliseconds() };
         let mut value = Vec::new();
         payload.write(settings.probe.value_bytes, &mut value).map_err(|error| error.to_string())?;
-        let record = FutureRecord::<(), _>::to(&settings.topic.name).partition(self.number).payload(&value);
+        let record =
+            FutureRecord::<(), _>::to(&settings.topic.name).partition(self.number).payload(&value);
         let sent = Instant::now();
         timeout_at(self.deadline, self.producer.send(record, settings.probe.ack_timeout))
             .await
@@ -200,7 +215,10 @@ impl Partition {
             return Ok(found);
         }
         let complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Err(complaint.map_or_else(|| "not read in time".to_owned(), |error| format!("not read in time: {error}")))
+        Err(complaint.map_or_else(
+            || "not read in time".to_owned(),
+            |error| format!("not read in time: {error}"),
+        ))
     }
 }
 

@@ -33,12 +33,18 @@ impl Consuming {
         let percentage = match self.percentage {
             None => Value::from(-1),
             // Go's encoder, whose output is compared with, writes 100 and not 100.0.
-            #[expect(clippy::cast_possible_truncation, reason = "a whole number that i64 holds, as the guard says")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "a whole number that i64 holds, as the guard says"
+            )]
             Some(whole) if whole.fract() == 0.0 && whole.abs() < 1e15 => Value::from(whole as i64),
             Some(other) => Number::from_f64(other).map_or(Value::from(-1), Value::Number),
         };
         // Written by hand to keep the order of the fields.
-        format!(r#"{{"Consuming":{{"TimeWindow":{},"Percentage":{percentage}}}}}"#, self.time_window)
+        format!(
+            r#"{{"Consuming":{{"TimeWindow":{},"Percentage":{percentage}}}}}"#,
+            self.time_window
+        )
     }
 }
 
@@ -76,7 +82,10 @@ impl Samples {
         let percentage = self.taken.front().zip(self.taken.back()).and_then(|(first, last)| {
             let produced = last.0.wrapping_sub(first.0);
             let consumed = last.1.wrapping_sub(first.1);
-            #[expect(clippy::cast_precision_loss, reason = "a percentage of counts within one window")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "a percentage of counts within one window"
+            )]
             let percentage = consumed as f64 * 100.0 / produced as f64;
             (produced > 0).then(|| (percentage * 100.0).round() / 100.0)
         });

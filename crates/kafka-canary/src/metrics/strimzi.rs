@@ -139,6 +139,13 @@ impl Strimzi {
             self.produced_latency.with_label_values(&labels);
             self.consumed_latency.with_label_values(&labels);
         }
+        for broker in &now.brokers {
+            let id = broker.id.to_string();
+            for connected in ["true", "false"] {
+                self.connections.with_label_values(&[id.as_str(), connected]);
+            }
+            self.connection_errors.with_label_values(&[id.as_str(), "false"]);
+        }
         for gone in before.partitions.iter().filter(|target| now.leader(target.partition).is_none())
         {
             let labels = [client_id, &gone.partition.to_string()];

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use super::environment::{Given, Problems};
 use super::variables::{self as v, Variable};
 use super::{
-    Compatibility, Connections, Coordinators, Credentials, Http, Kafka, MetricSettings, OAuth, Operation, Probe, Sasl,
-    Settings, Status, Tls, Topic, pem,
+    Compatibility, Connections, Coordinators, Credentials, Http, Kafka, MetricSettings, OAuth,
+    Operation, Probe, Sasl, Settings, Status, Tls, Topic, pem,
 };
 
 /// Checked settings, and what an operator should know of them.
@@ -25,7 +25,10 @@ pub struct Checked {
 /// All that is wrong, at once.
 pub fn check(mut given: Given) -> Result<Checked, Problems> {
     let compatibility = given
-        .word(&v::COMPATIBILITY, &[("none", Compatibility::None), ("strimzi", Compatibility::Strimzi)])
+        .word(
+            &v::COMPATIBILITY,
+            &[("none", Compatibility::None), ("strimzi", Compatibility::Strimzi)],
+        )
         .unwrap_or_default();
     let topic = topic(&mut given);
     let settings = Settings {
@@ -46,7 +49,10 @@ pub fn check(mut given: Given) -> Result<Checked, Problems> {
             seconds: given.buckets(&v::SECONDS_BUCKETS),
             constant_labels: constant_labels(&mut given),
         },
-        http: Http { listen: listen(&mut given), ready_window: given.milliseconds(&v::READY_WINDOW) },
+        http: Http {
+            listen: listen(&mut given),
+            ready_window: given.milliseconds(&v::READY_WINDOW),
+        },
         operation: operation(&mut given),
         compatibility,
     };
@@ -79,7 +85,10 @@ fn bootstrap(given: &mut Given) -> Vec<String> {
         .filter(|server| !server.is_empty())
         .collect();
     if servers.is_empty() || !servers.iter().all(|server| is_address(server)) {
-        given.refuse(&v::BOOTSTRAP, "is not a list of host:port; write for example broker-0:9092,broker-1:9092");
+        given.refuse(
+            &v::BOOTSTRAP,
+            "is not a list of host:port; write for example broker-0:9092,broker-1:9092",
+        );
     }
     servers
 }
@@ -98,8 +107,12 @@ fn tls(given: &mut Given) -> Tls {
     let certificate = pem::certificates(given, &v::TLS_CERTIFICATE);
     let key = pem::key(given, &v::TLS_KEY);
     match (given.has(&v::TLS_CERTIFICATE), given.has(&v::TLS_KEY)) {
-        (true, false) => given.refuse(&v::TLS_CERTIFICATE, "has no key; set TLS_CLIENT_KEY too, or neither"),
-        (false, true) => given.refuse(&v::TLS_KEY, "has no certificate; set TLS_CLIENT_CERT too, or neither"),
+        (true, false) => {
+            given.refuse(&v::TLS_CERTIFICATE, "has no key; set TLS_CLIENT_KEY too, or neither")
+        }
+        (false, true) => {
+            given.refuse(&v::TLS_KEY, "has no certificate; set TLS_CLIENT_CERT too, or neither")
+        }
         _ => (),
     }
     if let (Some(certificate), Some(key)) = (&certificate, &key)
@@ -131,7 +144,9 @@ fn oauth(given: &mut Given) -> OAuth {
     let token_endpoint = needed(given, &v::OAUTH_ENDPOINT);
     if !token_endpoint.is_empty()
         && !["https://", "http://"].iter().any(|scheme| {
-            token_endpoint.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty() && !rest.contains(' '))
+            token_endpoint
+                .strip_prefix(scheme)
+                .is_some_and(|rest| !rest.is_empty() && !rest.contains(' '))
         })
     {
         given.refuse(&v::OAUTH_ENDPOINT, "is not an address; write https://host/path");
@@ -155,14 +170,21 @@ fn needed(given: &mut Given, variable: &Variable) -> String {
 
 fn topic(given: &mut Given) -> Topic {
     let name = given.owned(&v::TOPIC);
-    let letters = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
+    let letters =
+        |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
     // Kafka's own rule: org.apache.kafka.common.internals.Topic.
     if name.len() > 249 || !name.chars().all(letters) || matches!(name.as_str(), "." | "..") {
-        given.refuse(&v::TOPIC, "is no name of a topic; write at most 249 of a-z, A-Z, 0-9, '.', '_' and '-'");
+        given.refuse(
+            &v::TOPIC,
+            "is no name of a topic; write at most 249 of a-z, A-Z, 0-9, '.', '_' and '-'",
+        );
     }
     let expected = given.number(&v::EXPECTED_CLUSTER_SIZE, -1, i64::from(i32::MAX));
     if expected == 0 {
-        given.refuse(&v::EXPECTED_CLUSTER_SIZE, "is no size of a cluster; write a number of brokers, or -1 for any");
+        given.refuse(
+            &v::EXPECTED_CLUSTER_SIZE,
+            "is no size of a cluster; write a number of brokers, or -1 for any",
+        );
     }
     Topic {
         name,
@@ -178,9 +200,15 @@ fn probe(given: &mut Given, compatibility: Compatibility, topic: &Topic) -> Prob
     let ack_timeout = given.milliseconds(&v::ACK_TIMEOUT);
     let late_after = given.milliseconds(&v::LATE_AFTER);
     if late_after < ack_timeout {
-        given.refuse(&v::LATE_AFTER, "is less than KAFKA_CANARY_ACK_TIMEOUT_MS; write at least as much");
+        given.refuse(
+            &v::LATE_AFTER,
+            "is less than KAFKA_CANARY_ACK_TIMEOUT_MS; write at least as much",
+        );
     }
-    let value_bytes = given.text(&v::VALUE_BYTES).is_some().then(|| given.number(&v::VALUE_BYTES, 1, VALUE_BYTES_MAX));
+    let value_bytes = given
+        .text(&v::VALUE_BYTES)
+        .is_some()
+        .then(|| given.number(&v::VALUE_BYTES, 1, VALUE_BYTES_MAX));
     Probe {
         interval: match compatibility {
             Compatibility::None => own_interval,
@@ -199,7 +227,10 @@ fn status(given: &mut Given) -> Status {
         window: given.milliseconds(&v::STATUS_WINDOW),
     };
     if status.window < status.check_interval {
-        given.refuse(&v::STATUS_WINDOW, "is less than STATUS_CHECK_INTERVAL_MS; write at least as much");
+        given.refuse(
+            &v::STATUS_WINDOW,
+            "is less than STATUS_CHECK_INTERVAL_MS; write at least as much",
+        );
     }
     status
 }
@@ -208,10 +239,14 @@ fn constant_labels(given: &mut Given) -> Vec<(String, String)> {
     let labels = given.pairs(&v::CONSTANT_LABELS, ';');
     for (name, _) in &labels {
         let mut letters = name.chars();
-        let first = letters.next().is_some_and(|letter| letter.is_ascii_alphabetic() || letter == '_');
+        let first =
+            letters.next().is_some_and(|letter| letter.is_ascii_alphabetic() || letter == '_');
         let rest = letters.all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
         if !first || !rest || name.starts_with("__") {
-            given.refuse(&v::CONSTANT_LABELS, format!("{name:?} is no name of a label; write letters, digits and '_'"));
+            given.refuse(
+                &v::CONSTANT_LABELS,
+                format!("{name:?} is no name of a label; write letters, digits and '_'"),
+            );
         } else if LABELS_IN_USE.contains(&name.as_str()) {
             given.refuse(
                 &v::CONSTANT_LABELS,
@@ -233,7 +268,9 @@ fn listen(given: &mut Given) -> String {
 
 fn operation(given: &mut Given) -> Operation {
     Operation {
-        verbosity: u8::try_from(given.number(&v::VERBOSITY, 0, i64::from(u8::MAX))).unwrap_or(u8::MAX).min(2),
+        verbosity: u8::try_from(given.number(&v::VERBOSITY, 0, i64::from(u8::MAX)))
+            .unwrap_or(u8::MAX)
+            .min(2),
         client_log: given.switch(&v::CLIENT_LOG),
         json_log: given.word(&v::LOG_FORMAT, &[("text", false), ("json", true)]).unwrap_or(false),
         dynamic_file: given.text(&v::DYNAMIC_FILE).map(PathBuf::from),
@@ -253,15 +290,24 @@ fn warnings(given: &Given, compatibility: Compatibility) -> Vec<String> {
         without_effect(&[&v::KAFKA_VERSION], "versions are negotiated with each broker");
     }
     without_effect(&[&v::TRACING], "traces are not exported");
-    if given.text(&v::TLS_ENABLED).is_none_or(|text| matches!(text, "0" | "f" | "F" | "false" | "FALSE" | "False")) {
+    if given
+        .text(&v::TLS_ENABLED)
+        .is_none_or(|text| matches!(text, "0" | "f" | "F" | "false" | "FALSE" | "False"))
+    {
         let tls = [&v::TLS_CA, &v::TLS_CERTIFICATE, &v::TLS_KEY, &v::TLS_INSECURE];
         without_effect(&tls, "TLS_ENABLED is false");
     }
     if given.text(&v::SASL_MECHANISM).is_none() {
-        without_effect(&[&v::SASL_USER, &v::SASL_PASSWORD, &v::OAUTH_ENDPOINT], "SASL_MECHANISM is empty");
+        without_effect(
+            &[&v::SASL_USER, &v::SASL_PASSWORD, &v::OAUTH_ENDPOINT],
+            "SASL_MECHANISM is empty",
+        );
     }
     if compatibility == Compatibility::Strimzi {
-        without_effect(&[&v::PROBE_INTERVAL], "KAFKA_CANARY_COMPATIBILITY=strimzi writes every RECONCILE_INTERVAL_MS");
+        without_effect(
+            &[&v::PROBE_INTERVAL],
+            "KAFKA_CANARY_COMPATIBILITY=strimzi writes every RECONCILE_INTERVAL_MS",
+        );
     }
     warnings
 }
@@ -271,6 +317,17 @@ const VALUE_BYTES_MAX: i64 = 1_000_000;
 
 /// Labels of the metrics themselves, and those that Prometheus gives a meaning.
 const LABELS_IN_USE: [&str; 13] = [
-    "broker", "brokerid", "clientid", "connected", "le", "librdkafka", "operation", "partition", "quantile", "reason",
-    "topic", "version", "coordinator",
+    "broker",
+    "brokerid",
+    "clientid",
+    "connected",
+    "le",
+    "librdkafka",
+    "operation",
+    "partition",
+    "quantile",
+    "reason",
+    "topic",
+    "version",
+    "coordinator",
 ];

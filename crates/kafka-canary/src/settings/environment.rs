@@ -136,11 +136,16 @@ impl Given {
         match number {
             Some(Ok(number)) if (least..=most).contains(&number) => number,
             _ => {
-                let example =
-                    if variable.default.is_empty() { least.to_string() } else { variable.default.to_owned() };
+                let example = if variable.default.is_empty() {
+                    least.to_string()
+                } else {
+                    variable.default.to_owned()
+                };
                 self.refuse(
                     variable,
-                    format!("is not a whole number from {least} to {most}; write for example {example}"),
+                    format!(
+                        "is not a whole number from {least} to {most}; write for example {example}"
+                    ),
                 );
                 least
             }
@@ -160,7 +165,8 @@ impl Given {
     /// One of a few words.
     pub(super) fn word<T: Copy>(&mut self, variable: &Variable, words: &[(&str, T)]) -> Option<T> {
         let text = self.text(variable)?;
-        let found = words.iter().find(|(word, _)| word.eq_ignore_ascii_case(text)).map(|(_, meant)| *meant);
+        let found =
+            words.iter().find(|(word, _)| word.eq_ignore_ascii_case(text)).map(|(_, meant)| *meant);
         if found.is_none() {
             let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
             self.refuse(variable, format!("is not known; write one of {}", known.join(", ")));
@@ -171,7 +177,8 @@ impl Given {
     /// Bounds of a histogram, ascending.
     pub(super) fn buckets(&mut self, variable: &Variable) -> Vec<f64> {
         let text = self.text(variable).unwrap_or_default();
-        let bounds: Result<Vec<f64>, _> = text.split(',').map(|bound| f64::from_str(bound.trim())).collect();
+        let bounds: Result<Vec<f64>, _> =
+            text.split(',').map(|bound| f64::from_str(bound.trim())).collect();
         match bounds {
             Ok(bounds)
                 if bounds.iter().all(|bound| bound.is_finite() && *bound > 0.0)
@@ -199,7 +206,9 @@ impl Given {
         let mut pairs: Vec<(String, String)> = Vec::new();
         for pair in text.trim_end_matches(separator).split(separator).filter(|_| !text.is_empty()) {
             match pair.split_once('=').map(|(key, value)| (key.trim(), value.trim())) {
-                Some((key, value)) if !key.is_empty() && pairs.iter().all(|(known, _)| known != key) => {
+                Some((key, value))
+                    if !key.is_empty() && pairs.iter().all(|(known, _)| known != key) =>
+                {
                     pairs.push((key.to_owned(), value.to_owned()));
                 }
                 _ => {

@@ -17,8 +17,11 @@ pub fn command() -> Command {
         )
         .after_help("Exit status: 0 stopped by a signal, 2 impossible configuration, 70 a fault of the canary itself.")
         .subcommand(check());
-    for (heading, list) in [("As strimzi-canary", &variables::STRIMZI[..]), ("Own", &variables::OWN[..])] {
-        command = command.args(list.iter().map(|variable| argument(variable).help_heading(heading)));
+    for (heading, list) in
+        [("As strimzi-canary", &variables::STRIMZI[..]), ("Own", &variables::OWN[..])]
+    {
+        command =
+            command.args(list.iter().map(|variable| argument(variable).help_heading(heading)));
     }
     command
 }
@@ -74,9 +77,11 @@ fn argument(variable: &'static Variable) -> Arg {
         Form::Number => argument.value_name("NUMBER").allow_negative_numbers(true),
         Form::Milliseconds => argument.value_name("MS"),
         // With "=", so that a word behind the flag is a subcommand and no value.
-        Form::Switch => {
-            argument.value_name("BOOL").num_args(0..=1).require_equals(true).default_missing_value("true")
-        }
+        Form::Switch => argument
+            .value_name("BOOL")
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true"),
     }
 }
 

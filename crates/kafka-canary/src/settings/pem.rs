@@ -34,7 +34,9 @@ pub(super) fn key(given: &mut Given, variable: &Variable) -> Option<String> {
 
 /// Whether the key is that of the first certificate.
 pub(super) fn belong_together(certificates: &str, key: &str) -> bool {
-    let leaf = X509::stack_from_pem(certificates.as_bytes()).ok().and_then(|stack| stack.into_iter().next());
+    let leaf = X509::stack_from_pem(certificates.as_bytes())
+        .ok()
+        .and_then(|stack| stack.into_iter().next());
     let public = leaf.and_then(|leaf| leaf.public_key().ok());
     let private = PKey::private_key_from_pem(key.as_bytes()).ok();
     public.zip(private).is_some_and(|(public, private)| public.public_eq(&private))
