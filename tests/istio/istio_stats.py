@@ -1,6 +1,6 @@
 """What a proxy of Istio tells of itself: which statistics it keeps, their labels, and what its agent tells beside them.
 
-The bootstrap is rendered from the pieces of istio/telemetry as Istio 1.31 does it.
+The bootstrap is what Istio 1.31 itself renders from the pieces of istio/telemetry.
 """
 
 from __future__ import annotations
@@ -16,55 +16,33 @@ from types import TracebackType
 import yaml
 
 from lab import Envoy, Failed
-from manifests import ISTIO, load
+from manifests import ISTIO
 
 TELEMETRY = ISTIO / "telemetry"
 
-# What the bootstrap of an Istio proxy has beside one rule for each of `extraStatTags`; none of the generic ones is
-# anchored. Its flag use_all_default_tags is false.
-ISTIO_RULES = {
-    "cluster_name": r"^cluster\.((.+?(\..+?\.svc\.cluster\.local)?)\.)",
-    "tcp_prefix": r"^tcp\.((.*?)\.)\w+?$",
-    "response_code": r"_rq(_(\d{3}))$",
-    "response_code_class": r"_rq(_(\dxx))$",
-    "mongo_prefix": r"^mongo\.(.+?)\.(collection|cmd|cx_|op_|delays_|decoding_)(.*?)$",
-    "cache": r"(cache\.(.+?)\.)",
-    "component": r"(component\.(.+?)\.)",
-    "tag": r"(tag\.(.+?);\.)",
-    "wasm_filter": r"(wasm_filter\.(.+?)\.)",
-    "authz_enforce_result": r"rbac(\.(allowed|denied))",
-    "authz_dry_run_action": r"(\.istio_dry_run_(allow|deny)_)",
-    "authz_dry_run_result": r"(\.shadow_(allowed|denied))",
-}
+# What Istio's own code renders for a proxy with all pieces of istio/telemetry; `make test-istiod` keeps it so.
+RENDERED = Path(__file__).parent / "golden" / "bootstrap.json"
 
-# Statistics that it keeps; all others are never made. With a site's own prefixes from proxyStatsMatcher.
-KEPT_PREFIXES = ("reporter=", "cluster_manager", "listener_manager", "server", "cluster.xds-grpc", "wasm", "component",
-                 "istio")
-KEPT_SUFFIXES = ("rbac.allowed", "rbac.denied", "shadow_allowed", "shadow_denied")
 # What stands in for Istio's own TCP metrics, which only Istio's build of Envoy has.
 OF_CONNECTIONS = ("tcp.", "listener.")
 
 
 def istio_bootstrap(folder: Path, tags: Sequence[str] | None = None) -> Path:
-    """stats_config of a proxy, written to a file; without `tags` those of the MeshConfig snippet."""
-    if tags is None:
-        tags = load(TELEMETRY / "meshconfig-extra-stat-tags.yaml")["meshConfig"]["defaultConfig"]["extraStatTags"]
-    annotations = load(TELEMETRY / "histogram-buckets.yaml")["spec"]["template"]["metadata"]["annotations"]
-    buckets = json.loads(annotations["sidecar.istio.io/statsHistogramBuckets"])
-    site = load(TELEMETRY / "proxy-stats-matcher.yaml")["meshConfig"]["defaultConfig"]["proxyStatsMatcher"]
-    rules = {tag: rf"({tag}=\.=(.*?);\.;)" for tag in tags} | ISTIO_RULES
-    prefixes = (*KEPT_PREFIXES, *site["inclusionPrefixes"], *OF_CONNECTIONS)
-    patterns = [{"prefix": prefix} for prefix in prefixes] + [{"suffix": suffix} for suffix in KEPT_SUFFIXES]
-    config = {"stats_config": {
-        "use_all_default_tags": False,
-        "stats_tags": [{"tag_name": tag, "regex": expression} for tag, expression in rules.items()],
-        "stats_matcher": {"inclusion_list": {"patterns": patterns}},
-        "histogram_bucket_settings": [{"match": {"prefix": prefix}, "buckets": bounds}
-                                      for prefix, bounds in buckets.items()]}}
+    """stats_config of a proxy, written to a file; `tags` are extraStatTags in place of those of the MeshConfig snippet."""
+    config = json.loads(RENDERED.read_text())["stats_config"]
+    if tags is not None:
+        others = [rule for rule in config["stats_tags"] if rule["regex"] != _rule(rule["tag_name"])]
+        config["stats_tags"] = [*({"tag_name": tag, "regex": _rule(tag)} for tag in tags), *others]
+    config["stats_matcher"]["inclusion_list"]["patterns"] += [{"prefix": prefix} for prefix in OF_CONNECTIONS]
     written = folder / "istio-bootstrap.yaml"
     folder.mkdir(parents=True, exist_ok=True)
-    written.write_text(yaml.safe_dump(config))
+    written.write_text(yaml.safe_dump({"stats_config": config}))
     return written
+
+
+def _rule(tag: str) -> str:
+    """Istio's expression for a tag of extraStatTags."""
+    return rf"({tag}=\.=(.*?);\.;)"
 
 
 class Agent:

@@ -21,6 +21,7 @@ from golden import (
     mutual_tls,
     runnable,
 )
+from istio_stats import istio_bootstrap
 from lab import Envoy, Failed, Kafka, bootstrap, cluster, free_port, paths, unexpected_log_lines
 from manifests import FORMS, Json, listener_filter, load, resource, write_ecds
 from mesh import ALLOWED_LOG, Ports, ecds_file, exchange, new_topic
@@ -159,10 +160,13 @@ def _counted(envoy: Envoy, topic: str, count: int, reporter: str) -> None:
 @contextlib.contextmanager
 def _envoy(here: Path, name: str, listeners: list[Json], broker: int, resources: list[Json],
            toward: list[Json] | None = None) -> Iterator[Envoy]:
-    """An Envoy with these listeners of istiod; their clusters are the broker, unless others are given."""
+    """An Envoy with these listeners of istiod and the statistics of Istio's bootstrap.
+
+    The listeners' clusters are the broker, unless others are given.
+    """
     write_ecds(ecds_file(here), resources, "1")
     known = toward or [cluster(one, broker) for one in sorted(clusters(listeners))]
     config = {**bootstrap(listeners, known), "node": {"id": name, "cluster": "mesh"}}
-    with Envoy(here, config, overlays=[paths.STATS_TAGS], name=name) as envoy:
+    with Envoy(here, config, overlays=[istio_bootstrap(here)], name=name) as envoy:
         yield envoy
         assert unexpected_log_lines(envoy.log_lines(), (*ALLOWED_LOG, *OF_ISTIOD)) == []

@@ -8,6 +8,8 @@ import (
 	"log"
 	"net/http/httptest"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -19,24 +21,29 @@ import (
 	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"google.golang.org/protobuf/types/known/anypb"
 
+	"istio.io/istio/pkg/monitoring/monitortest"
 	"istio.io/istio/pkg/wasm"
 )
 
 const (
-	repository   = "kafka-filter/kafka-filter:0.1.0"
+	repository = "kafka-filter/kafka-filter:0.1.0"
+	// What README.md says to look at; the exporter puts istio_agent_ before it.
+	fetches      = "wasm_remote_fetch_count"
 	rawWasmLayer = types.MediaType("application/vnd.module.wasm.content.layer.v1+wasm")
 )
 
-// TestTheAgentFetches puts the resource that istiod sends for each form through the agent's own code.
+// TestTheAgentFetches puts the resource that istiod sends for each form through the agent's own code, with the image of
+// a release in a registry.
 func TestTheAgentFetches(t *testing.T) {
 	host, module := localRegistry(t), builtModule(t)
-	digest := push(t, host, compatImage(t, module))
+	digest := push(t, host, released(t))
 	for _, name := range formNames {
 		t.Run(name, func(t *testing.T) {
 			converted := agent(t, extension(t, name, host, digest))
@@ -66,6 +73,7 @@ func TestTheAgentFailsOpen(t *testing.T) {
 	host := localRegistry(t)
 	right := push(t, host, compatImage(t, builtModule(t)))
 	wrong := strings.Repeat("1", 64)
+	counted := monitortest.New(t)
 	for _, name := range formNames {
 		for what, resource := range map[string]*core.TypedExtensionConfig{
 			"another digest": extension(t, name, host, wrong),
@@ -77,6 +85,8 @@ func TestTheAgentFailsOpen(t *testing.T) {
 			}
 		}
 	}
+	counted.Assert(fetches, map[string]string{"result": "checksum_mismatched"}, monitortest.Exactly(6))
+	counted.Assert(fetches, map[string]string{"result": "manifest_failure"}, monitortest.Exactly(3))
 }
 
 // The same with every other policy: all Kafka traffic is denied.
@@ -111,20 +121,21 @@ func TestTheAgentFailsClosed(t *testing.T) {
 func TestTheAgentReadsImages(t *testing.T) {
 	host, module := localRegistry(t), builtModule(t)
 	plugin := func(names ...string) []byte { return archive(t, module, names...) }
+	counted := monitortest.New(t)
 	for what, image := range map[string]struct {
 		made  v1.Image
 		taken bool
 	}{
 		"compat":                       {compatImage(t, module), true},
-		"compat, in a folder":          {layered(t, layer{zipped(t, plugin("some/plugin.wasm")), types.OCILayer}), true},
-		"compat, two layers":           {layered(t, layer{zipped(t, plugin("README")), types.OCILayer}, layer{zipped(t, plugin("plugin.wasm")), types.OCILayer}), true},
-		"two layers, one of them wasm": {layered(t, layer{[]byte("{}"), "application/vnd.module.wasm.config.v1+json"}, layer{module, rawWasmLayer}), true},
-		"one layer of wasm":            {layered(t, layer{module, rawWasmLayer}), false},
-		"application/wasm":             {layered(t, layer{module, "application/wasm"}), false},
-		"zstd":                         {layered(t, layer{zipped(t, plugin("plugin.wasm")), types.OCILayerZStd}), false},
-		"a tar that is not compressed": {layered(t, layer{plugin("plugin.wasm"), types.OCIUncompressedLayer}), false},
-		"another file name":            {layered(t, layer{zipped(t, plugin("kafka_filter.wasm")), types.OCILayer}), false},
-		"not in the last layer":        {layered(t, layer{zipped(t, plugin("plugin.wasm")), types.OCILayer}, layer{zipped(t, plugin("README")), types.OCILayer}), false},
+		"compat, in a folder":          {layered(t, content{zipped(t, plugin("some/plugin.wasm")), types.OCILayer}), true},
+		"compat, two layers":           {layered(t, content{zipped(t, plugin("README")), types.OCILayer}, content{zipped(t, plugin("plugin.wasm")), types.OCILayer}), true},
+		"two layers, one of them wasm": {layered(t, content{[]byte("{}"), "application/vnd.module.wasm.config.v1+json"}, content{module, rawWasmLayer}), true},
+		"one layer of wasm":            {layered(t, content{module, rawWasmLayer}), false},
+		"application/wasm":             {layered(t, content{module, "application/wasm"}), false},
+		"zstd":                         {layered(t, content{zipped(t, plugin("plugin.wasm")), types.OCILayerZStd}), false},
+		"a tar that is not compressed": {layered(t, content{plugin("plugin.wasm"), types.OCIUncompressedLayer}), false},
+		"another file name":            {layered(t, content{zipped(t, plugin("kafka_filter.wasm")), types.OCILayer}), false},
+		"not in the last layer":        {layered(t, content{zipped(t, plugin("plugin.wasm")), types.OCILayer}, content{zipped(t, plugin("README")), types.OCILayer}), false},
 		"not a module":                 {compatImage(t, []byte("no module")), false},
 		"no layer":                     {layered(t), false},
 	} {
@@ -135,6 +146,8 @@ func TestTheAgentReadsImages(t *testing.T) {
 			}
 		})
 	}
+	counted.Assert(fetches, map[string]string{"result": "download_failure"}, monitortest.Exactly(7))
+	counted.Assert(fetches, map[string]string{"result": "fetch_failure"}, monitortest.Exactly(1))
 }
 
 // An index is asked for linux/amd64; one without it is no image, and the digest to pin is that of the manifest.
@@ -202,6 +215,39 @@ func builtModule(t *testing.T) []byte {
 	return module
 }
 
+// writeRelease is what `make dist` does for the image, into another folder.
+const writeRelease = `
+import sys
+from pathlib import Path
+sys.path.insert(0, "release")
+import facts, oci
+print(oci.write(Path(sys.argv[1]), Path("dist/kafka_filter.wasm").read_bytes(), facts.gather()))`
+
+// released is the image of a release, made by release/oci.py.
+func released(t *testing.T) v1.Image {
+	t.Helper()
+	folder := filepath.Join(t.TempDir(), "image")
+	python := exec.Command("python3", "-B", "-c", writeRelease, folder)
+	python.Dir = "../../.."
+	said, err := python.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	index, err := layout.ImageIndexFromPath(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest, err := v1.NewHash(strings.TrimSpace(string(said)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	image, err := index.Image(digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return image
+}
+
 func localRegistry(t *testing.T) string {
 	t.Helper()
 	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
@@ -231,24 +277,24 @@ func push(t *testing.T, host string, image v1.Image) string {
 	return digest.Hex
 }
 
-type layer struct {
-	content []byte
-	kind    types.MediaType
+type content struct {
+	bytes []byte
+	kind  types.MediaType
 }
 
 // compatImage has the layout of a release: a single manifest, one gzipped layer with plugin.wasm.
 func compatImage(t *testing.T, module []byte) v1.Image {
 	t.Helper()
-	image := layered(t, layer{zipped(t, archive(t, module, "plugin.wasm")), types.OCILayer})
+	image := layered(t, content{zipped(t, archive(t, module, "plugin.wasm")), types.OCILayer})
 	return mutate.Annotations(image, map[string]string{"module.wasm.image/variant": "compat"}).(v1.Image)
 }
 
-func layered(t *testing.T, layers ...layer) v1.Image {
+func layered(t *testing.T, layers ...content) v1.Image {
 	t.Helper()
 	image := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
 	for _, one := range layers {
 		var err error
-		if image, err = mutate.Append(image, mutate.Addendum{Layer: static.NewLayer(one.content, one.kind)}); err != nil {
+		if image, err = mutate.Append(image, mutate.Addendum{Layer: static.NewLayer(one.bytes, one.kind)}); err != nil {
 			t.Fatal(err)
 		}
 	}

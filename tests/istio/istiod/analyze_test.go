@@ -3,6 +3,7 @@ package istiod
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,7 +32,12 @@ var (
 // shipped is every text of istio/ that Istio itself reads, by its path or overlay.
 func shipped(t *testing.T) map[string]string {
 	t.Helper()
-	all := map[string]string{"examples/external-brokers": read(t, filepath.Join(istioFolder, "examples", "external-brokers.yaml"))}
+	all := map[string]string{}
+	for _, name := range []string{"examples/external-brokers", "examples/waypoint", "telemetry/tcp-destination-port"} {
+		for number, document := range documents(t, name) {
+			all[fmt.Sprint(name, " ", number)] = document
+		}
+	}
 	for _, name := range formNames {
 		all[name] = form(t, name)
 	}
@@ -40,6 +46,11 @@ func shipped(t *testing.T) map[string]string {
 	}
 	all["overlays/both, other ports"] = overlayOfPorts(t, "9092", "19092", "8443")
 	return all
+}
+
+func documents(t *testing.T, name string) []string {
+	t.Helper()
+	return strings.Split(read(t, filepath.Join(istioFolder, name+".yaml")), "\n---\n")
 }
 
 func TestIstioctlHasNothingToSay(t *testing.T) {

@@ -15,10 +15,13 @@ import (
 	networkwasm "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/wasm/v3"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+
+	"istio.io/istio/pkg/test/env"
 )
 
 const (
-	goldenFolder = "../golden"
+	goldenFolder  = "../golden"
+	bootstrapFile = "bootstrap.json"
 	// placeholder stands for the file that the agent names: it differs in each run.
 	placeholder = "/var/lib/istio/data/plugin.wasm"
 )
@@ -55,7 +58,7 @@ type golden struct {
 func TestWhatIstiodSendsIsKept(t *testing.T) {
 	host := localRegistry(t)
 	digest := push(t, host, compatImage(t, builtModule(t)))
-	var names []string
+	names := []string{bootstrapFile}
 	for _, form := range formNames {
 		for name := range kept {
 			file := form + "-" + name + ".json"
@@ -146,7 +149,7 @@ func text(t *testing.T, message proto.Message) json.RawMessage {
 	return made
 }
 
-func compare(t *testing.T, path string, got golden) {
+func compare(t *testing.T, path string, got any) {
 	t.Helper()
 	var made bytes.Buffer
 	encoder := json.NewEncoder(&made)
@@ -178,6 +181,9 @@ func entries(t *testing.T, folder string) []string {
 	}
 	return names
 }
+
+// istioSource is the folder of the pinned module.
+func istioSource() string { return env.IstioSrc }
 
 // istioModule is the version of Istio that go.mod pins.
 func istioModule(t *testing.T) string {

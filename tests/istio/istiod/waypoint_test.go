@@ -30,39 +30,44 @@ func TestInAmbientMode(t *testing.T) {
 	if os.Getenv(ambient) != "true" {
 		t.Skip("TestWaypoints runs it in a process of its own")
 	}
-	shipped := func(object) {}
-	targeted := func(d object) {
-		at(d, "metadata")["namespace"] = "kafka"
-		at(d, "spec")["targetRefs"] = []any{object{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "waypoint"}}
-	}
-	withoutPorts := func(d object) {
-		targeted(d)
-		delete(at(d, "spec"), "match")
-	}
+	example := documents(t, "examples/waypoint")[0]
+	// A WasmPlugin has what the extension has under `wasm` in its own spec.
+	asPlugin := changed(t, example, func(d object) {
+		spec := at(d, "spec")
+		for key, value := range at(d, "spec", "wasm") {
+			spec[key] = value
+		}
+		delete(spec, "wasm")
+		d["kind"] = "WasmPlugin"
+	})
+	withPorts := changed(t, example, func(d object) {
+		at(d, "spec")["match"] = []any{object{"mode": "SERVER", "ports": []any{object{"number": 9092}}}}
+	})
 	// Connections to Services have a chain for each; those to pods, as Kafka advertises them, have one without a port.
 	services := has(inboundByPlugin, "main_internal/inbound-vip|9092|tcp|events-kafka-bootstrap.kafka.svc.cluster.local",
 		"main_internal/inbound-vip|9092|tcp|events-kafka-brokers.kafka.svc.cluster.local")
 	pods := "main_internal/direct-tcp: connect_authority " + inboundByPlugin
-	for _, expected := range []struct {
-		name     string
-		change   func(object)
+	for what, expected := range map[string]struct {
+		manifest string
 		services []string
 		pods     bool
 	}{
-		{envoyFilter, shipped, nil, false},
-		{trafficExtension, shipped, nil, false},
-		{wasmPlugin, shipped, nil, false},
-		{trafficExtension, targeted, services, false},
-		{wasmPlugin, targeted, services, false},
-		{trafficExtension, withoutPorts, services, true},
-		{wasmPlugin, withoutPorts, services, true},
+		"shipped " + envoyFilter:      {form(t, envoyFilter), nil, false},
+		"shipped " + trafficExtension: {form(t, trafficExtension), nil, false},
+		"shipped " + wasmPlugin:       {form(t, wasmPlugin), nil, false},
+		"example":                     {example, services, true},
+		"example as a WasmPlugin":     {asPlugin, services, true},
+		"example with ports":          {withPorts, services, false},
 	} {
-		got := places(answers(t, ambientMesh(t, changed(t, form(t, expected.name), expected.change)), waypoint))
+		got := places(answers(t, ambientMesh(t, expected.manifest), waypoint))
 		ofKafka := slices.DeleteFunc(slices.Clone(got), func(place string) bool { return !strings.Contains(place, "|9092|") })
 		same(t, ofKafka, expected.services)
 		if slices.Contains(got, pods) != expected.pods || (!expected.pods && len(got) != len(ofKafka)) {
-			t.Errorf("%s: %q", expected.name, got)
+			t.Errorf("%s: %q", what, got)
 		}
+	}
+	if got := places(answers(t, ambientMesh(t, example), client)); len(got) > 0 {
+		t.Errorf("sidecars have the waypoint's: %q", got)
 	}
 }
 
