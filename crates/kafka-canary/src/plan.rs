@@ -8,6 +8,7 @@
 //! Decided beyond the proposal:
 //! - Partitions that are right stay as they are, whoever placed them ([`placement`]); what has to change moves as few
 //!   replicas as the even spread allows, and a partition keeps its preferred leader while that broker is there.
+//! - Replicas are moved first, and partitions added once that is done: Kafka wants it so.
 //! - Partitions beyond the number of brokers are left over from a larger cluster. Kafka cannot remove them: they are
 //!   moved off brokers that are gone, and not produced to.
 //! - A partition that is being moved, by whomever, is let alone until that is done, unless it waits for a broker that
@@ -119,14 +120,9 @@ pub fn steps(wanted: &Wanted, present: Present<'_>, movement: Movement) -> Vec<S
     let elections = elections(wanted, topic, present.alive, &moves);
     if !moves.is_empty() {
         steps.push(Step::Reassign(moves));
-    }
-    if movement != Movement::None {
-        let new: Vec<Vec<i32>> = wanted
-            .placement
-            .replicas(Some(topic))
-            .into_iter()
-            .skip(topic.partitions.len())
-            .collect();
+    } else if movement != Movement::None && may_grow(wanted, topic, present) {
+        let replicas = wanted.placement.replicas(Some(topic));
+        let new: Vec<Vec<i32>> = replicas.into_iter().skip(topic.partitions.len()).collect();
         if !new.is_empty() {
             steps.push(Step::AddPartitions { total: wanted.partitions(), replicas: new });
         }
@@ -180,6 +176,14 @@ fn in_sync_suffices(wanted: &Wanted, topic: &TopicState) -> bool {
         partition.replicas.len() >= wanted.replication_factor()
             && partition.in_sync.len() >= wanted.placement.min_in_sync()
     })
+}
+
+/// Whether partitions can be added: Kafka refuses it where those that are there have another number of replicas than the
+/// new ones, be it only while they are moved.
+fn may_grow(wanted: &Wanted, topic: &TopicState, present: Present<'_>) -> bool {
+    let factor = wanted.replication_factor();
+    present.moving.is_empty()
+        && topic.partitions.values().all(|partition| partition.replicas.len() == factor)
 }
 
 /// Partitions that are to be moved, and where to.

@@ -83,7 +83,9 @@ impl TopicConfig {
         for (group, lowers_min_in_sync) in
             [(&forced, lowers), (&self.own, false), (&self.asked, false)]
         {
-            let differs = group.iter().filter(|(key, value)| present.get(*key) != Some(*value));
+            let differs = group.iter().filter(|(key, value)| {
+                present.get(*key).is_none_or(|present| !means_same(present, value))
+            });
             let set: Vec<_> = differs.map(|(key, value)| (key.clone(), value.clone())).collect();
             if !set.is_empty() {
                 steps.push(Step::AlterConfig { set, lowers_min_in_sync });
@@ -97,4 +99,14 @@ impl TopicConfig {
             .map(|(key, value)| (key.to_owned(), value))
             .into()
     }
+}
+
+/// Whether Kafka takes both for the same: it answers with what it read, `0.5` for `.5` and `true` for `TRUE`.
+fn means_same(present: &str, wanted: &str) -> bool {
+    let parts = |text: &str| {
+        text.split(',').map(|part| part.trim().to_ascii_lowercase()).collect::<Vec<_>>()
+    };
+    let number = |text: &str| text.trim().parse::<f64>().ok();
+    parts(present) == parts(wanted)
+        || number(present).is_some_and(|present| Some(present) == number(wanted))
 }

@@ -202,6 +202,13 @@ impl Cluster {
             Step::AddPartitions { total, replicas } => {
                 let new: Vec<PartitionState> = replicas.iter().map(fresh).collect();
                 let partitions = &mut self.topic.as_mut().expect("it exists").partitions;
+                let factor =
+                    new.iter().chain(partitions.values()).map(|state| state.replicas.len());
+                assert_eq!(
+                    factor.collect::<BTreeSet<_>>().len(),
+                    1,
+                    "not as many replicas as the others"
+                );
                 let first = i32::try_from(partitions.len()).expect("a few");
                 partitions.extend((first..).zip(new));
                 assert_eq!(partitions.len(), usize::try_from(*total).expect("a few"));

@@ -302,7 +302,7 @@ impl<'a, A: Admin> Reconciler<'a, A> {
             match result {
                 Ok(()) => {
                     outcome.changed = true;
-                    info!(topic = settings.topic.name, ?step, "done");
+                    info!(topic = settings.topic.name, ?step, "carried out");
                     match step {
                         Step::Create { .. } => self.unusable = None,
                         Step::Reassign(_) => self.moves.moved(brokers, now),
