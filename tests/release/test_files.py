@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import tarfile
 from pathlib import Path
@@ -116,6 +117,19 @@ def test_an_uncommitted_change_shows_in_the_release(release: Release, tmp_path: 
     changed = Release(tree, release.target)
     assert changed.digest != release.digest
     assert f"{trees.head(tree)}-dirty" in _manifest(changed)
+
+
+def test_sources_without_git_need_a_date(release: Release, tmp_path: Path) -> None:
+    """From an archive of the sources: the clock is no date, and nobody knows the commit."""
+    tree = _prepared(release, tmp_path / "tree")
+    shutil.rmtree(tree / ".git")
+    assert "set SOURCE_DATE_EPOCH" in trees.make(tree, "-o", "wasm", "dist", fails=True)
+    trees.make(tree, "-o", "wasm", "dist", SOURCE_DATE_EPOCH=str(trees.DATE))
+    made = Release(tree, release.target)
+    assert made.module == release.module
+    assert "image.revision" not in _manifest(made)
+    # What is committed and what is there are the same files.
+    assert made.file("tar.gz", "envoy").read_bytes() == release.file("tar.gz", "envoy").read_bytes()
 
 
 def _prepared(release: Release, tree: Path) -> Path:
