@@ -8,20 +8,44 @@ import struct
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from lab import Envoy, Kafka, bootstrap, cluster, listener, paths, tools, wait_until
+from lab.parts import envoy_binary
 from manifests import CONTEXTS, Json, listener_filter, write_ecds
 
 Ports = dict[str, int]
+OLDER: list[str] = paths.PINS["envoy"]["older"]
 # What Envoy says of the EnvoyFilter's resource: (pattern, reason).
 ALLOWED_LOG = ((r"Using deprecated option .*PluginConfig\.capability_restriction_config",
                 "the one place that every Envoy of a supported Istio obeys"),)
 
 # ApiVersions, version 0: a frame that every broker answers.
 _HELLO = struct.pack(">ihhih", 10, 18, 0, 1, -1)
+
+
+class _Older(Envoy):
+    """An Envoy of another version than the lab's own."""
+
+    binary: Path
+
+    def _command(self) -> list[str | Path]:
+        return [self.binary, *super()._command()[1:]]
+
+
+def envoy_of(version: str) -> Callable[..., Envoy]:
+    """What makes an Envoy of a version that the lab has."""
+    def made(*arguments: Any, **options: Any) -> Envoy:
+        if version not in OLDER:
+            return Envoy(*arguments, **options)
+        envoy = _Older(*arguments, **options)
+        envoy.binary = envoy_binary(version)
+        return envoy
+
+    return made
 
 
 def ecds_file(folder: Path) -> Path:

@@ -24,7 +24,7 @@ from golden import (
 from istio_stats import istio_bootstrap
 from lab import Envoy, Failed, Kafka, bootstrap, cluster, free_port, paths, unexpected_log_lines
 from manifests import FORMS, Json, listener_filter, load, resource, write_ecds
-from mesh import ALLOWED_LOG, Ports, ecds_file, exchange, new_topic
+from mesh import ALLOWED_LOG, OLDER, Ports, ecds_file, envoy_of, exchange, new_topic
 
 PREFIX = "kafka_filter_"
 RECORDS = ("topic_produced_records_total", "topic_fetched_records_total")
@@ -32,6 +32,8 @@ KAFKA = "_9092"
 CLIENT, SERVER = "SIDECAR_OUTBOUND", "SIDECAR_INBOUND"
 # The broker's pod, as it is called.
 POD = "10.244.1.10"
+# Istio 1.31 has Envoy 1.39.
+(VERSION,) = [version for version in OLDER if version.startswith("1.39.")]
 OF_ISTIOD = ((r"Using deprecated option .*match_subject_alt_names", "what istiod 1.31 sends itself"),)
 
 by_form = pytest.mark.parametrize("form", FORM_NAMES)
@@ -167,6 +169,8 @@ def _envoy(here: Path, name: str, listeners: list[Json], broker: int, resources:
     write_ecds(ecds_file(here), resources, "1")
     known = toward or [cluster(one, broker) for one in sorted(clusters(listeners))]
     config = {**bootstrap(listeners, known), "node": {"id": name, "cluster": "mesh"}}
-    with Envoy(here, config, overlays=[istio_bootstrap(here)], name=name) as envoy:
+    with envoy_of(VERSION)(here, config, overlays=[istio_bootstrap(here)], name=name) as envoy:
         yield envoy
+        assert envoy.counter("server.static_unknown_fields") == 0
+        assert envoy.counter("server.dynamic_unknown_fields") == 0
         assert unexpected_log_lines(envoy.log_lines(), (*ALLOWED_LOG, *OF_ISTIOD)) == []

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from lab import Envoy, Kafka, paths, unexpected_log_lines
-from lab.parts import envoy_binary
 from manifests import ENVOYFILTER, Json, load, resource, resource_config
-from mesh import ALLOWED_LOG, Ports, exchange, new_topic, sidecar
+from mesh import ALLOWED_LOG, OLDER, Ports, envoy_of, exchange, new_topic, sidecar
 
 PREFIX = "kafka_filter_"
-OLDER: list[str] = paths.PINS["envoy"]["older"]
 ALL = [*OLDER, paths.PINS["envoy"]["version"]]
 
 
@@ -48,21 +45,6 @@ def test_the_list_of_capabilities_is_obeyed(here: Path, kafka: Kafka, ports: Por
         assert any("the host refuses the metric" in line for line in envoy.log_lines())
 
 
-class _Older(Envoy):
-    """An Envoy of another version than the lab's own."""
-
-    binary: Path
-
-    def _command(self) -> list[str | Path]:
-        return [self.binary, *super()._command()[1:]]
-
-
 def _envoy(version: str, folder: Path, document: Json, ports: Ports, brokers: Ports) -> Envoy:
-    def made(*arguments: Any, **options: Any) -> Envoy:
-        if version not in OLDER:
-            return Envoy(*arguments, **options)
-        envoy = _Older(*arguments, **options)
-        envoy.binary = envoy_binary(version)
-        return envoy
-
-    return sidecar(folder, document, ports, brokers, [resource(document, paths.ARTIFACT)], make=made)
+    resources = [resource(document, paths.ARTIFACT)]
+    return sidecar(folder, document, ports, brokers, resources, make=envoy_of(version))
