@@ -122,6 +122,7 @@ impl Health {
 /// The rules, with the time as an argument.
 struct State {
     compatibility: Compatibility,
+    bootstrap: String,
     loops: Vec<Watched>,
     cluster: Option<Result<(), String>>,
     partitions: usize,
@@ -155,6 +156,7 @@ impl State {
         };
         Self {
             compatibility: settings.compatibility,
+            bootstrap: settings.kafka.bootstrap.join(","),
             loops: Loop::ALL.into_iter().filter_map(watch).collect(),
             cluster: None,
             partitions: 0,
@@ -195,7 +197,7 @@ impl State {
             return Ok(());
         }
         match &self.cluster {
-            None => return Err("the cluster was not reached yet".to_owned()),
+            None => return Err(format!("the cluster at {} was not reached yet", self.bootstrap)),
             Some(Err(reason)) => return Err(format!("the cluster is not reached: {reason}")),
             Some(Ok(())) if self.partitions == 0 => {
                 return Err("no partition is probed yet".to_owned());

@@ -72,12 +72,8 @@ impl Context {
                         "PROMETHEUS_CONSTANT_LABELS or buckets do not fit the metrics: {error}"
                     ))
                 })?;
-        let wire = Wire::new(&settings.kafka).map_err(|error| {
-            RunError::Configuration(format!("TLS_* or SASL_* cannot be used: {error}"))
-        })?;
-        wire.librdkafka().create_native_config().map_err(|error| {
-            RunError::Configuration(format!("KAFKA_CANARY_LIBRDKAFKA is refused: {error}"))
-        })?;
+        let wire = Wire::new(&settings.kafka)
+            .map_err(|error| RunError::Configuration(error.to_string()))?;
         let wire = Arc::new(wire);
         Ok(Arc::new(Self {
             metrics: Arc::new(metrics),

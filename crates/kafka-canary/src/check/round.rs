@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rdkafka::ClientConfig;
 use rdkafka::consumer::{Consumer as _, StreamConsumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
@@ -58,28 +59,40 @@ pub(super) async fn run(
 
 fn clients(context: &Context, topic: &TopicState) -> Result<(Producer, Consumer), KafkaError> {
     let settings = &context.settings;
-    let producer = context
-        .wire
-        .librdkafka()
-        .set("acks", "all")
-        .set("linger.ms", "0")
-        .set("message.timeout.ms", settings.probe.ack_timeout.as_millis().to_string())
-        .create_with_context(context.wire.context())?;
-    let consumer: Consumer = context
-        .wire
-        .librdkafka()
-        .set("group.id", &settings.probe.group)
-        .set("enable.auto.commit", "false")
-        .set("enable.auto.offset.store", "false")
-        .set("enable.partition.eof", "true")
-        .set("auto.offset.reset", "latest")
-        .create_with_context(context.wire.context())?;
+    let ack_timeout = settings.probe.ack_timeout.as_millis().to_string();
+    let producer = configuration(
+        context,
+        &[("acks", "all"), ("linger.ms", "0"), ("message.timeout.ms", &ack_timeout)],
+    )
+    .create_with_context(context.wire.context())?;
+    let consumer: Consumer = configuration(
+        context,
+        &[
+            ("group.id", &settings.probe.group),
+            ("enable.auto.commit", "false"),
+            ("enable.auto.offset.store", "false"),
+            ("enable.partition.eof", "true"),
+            ("auto.offset.reset", "latest"),
+        ],
+    )
+    .create_with_context(context.wire.context())?;
     let mut from_end = TopicPartitionList::new();
     for partition in topic.partitions.keys() {
         from_end.add_partition_offset(&settings.topic.name, *partition, Offset::End)?;
     }
     consumer.assign(&from_end)?;
     Ok((producer, consumer))
+}
+
+/// What reaches the cluster, and these where `KAFKA_CANARY_LIBRDKAFKA` says nothing else.
+fn configuration(context: &Context, own: &[(&str, &str)]) -> ClientConfig {
+    let mut configuration = context.wire.librdkafka();
+    for (key, value) in own {
+        if configuration.get(key).is_none() {
+            configuration.set(*key, *value);
+        }
+    }
+    configuration
 }
 
 async fn probe_all(

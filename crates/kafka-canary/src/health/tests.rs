@@ -25,7 +25,7 @@ fn not_ready(state: &State, now: Instant) -> String {
 fn ready_when_reached_and_read_lately() {
     let start = Instant::now();
     let mut state = State::new(&settings(&[]), start);
-    assert_eq!(not_ready(&state, start), "the cluster was not reached yet");
+    assert_eq!(not_ready(&state, start), "the cluster at localhost:9092 was not reached yet");
     state.cluster = Some(Err("a:9092: wrong password".to_owned()));
     assert_eq!(not_ready(&state, start), "the cluster is not reached: a:9092: wrong password");
     state.cluster = Some(Ok(()));

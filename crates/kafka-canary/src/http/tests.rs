@@ -58,7 +58,10 @@ async fn each_endpoint_has_its_status_type_and_body() {
     );
     let ready = server.get("/readiness").await;
     assert!(ready.starts_with("HTTP/1.1 503 "), "{ready}");
-    assert!(ready.ends_with("\r\n\r\nthe cluster was not reached yet\n"), "{ready}");
+    assert!(
+        ready.ends_with("\r\n\r\nthe cluster at localhost:9092 was not reached yet\n"),
+        "{ready}"
+    );
     let metrics = server.get("/metrics").await;
     assert!(metrics.contains("content-type: text/plain; version=0.0.4"), "{metrics}");
     assert!(metrics.contains("\nkafka_canary_ready 0\n"), "{metrics}");
