@@ -94,10 +94,12 @@ test-release: wasm ## build twice and compare; the image as proxies read it, its
 	$(LAB) test-release
 
 # Not in `make test`: Go is no prerequisite, and Istio takes 3 GB and minutes to build the first time.
-.PHONY: test-istiod
-test-istiod: wasm ## the manifests before Istio's own code: istioctl, istiod and the agent; needs Go 1.26
-	@command -v $(GO) > /dev/null || { echo "test-istiod: $(GO) is missing: install Go 1.26 or later"; exit 1; }
+.PHONY: test-istiod go-is-there
+test-istiod: go-is-there wasm ## the manifests before Istio's own code: istioctl, istiod and the agent; needs Go 1.26
 	cd tests/istio/istiod && $(GO) vet . && $(GO) test -count=1 . $(if $(UPDATE_GENERATED),-update)
+
+go-is-there:
+	@command -v $(GO) > /dev/null || { echo "$(GO) is missing: install Go 1.26 or later"; exit 1; }
 
 .PHONY: test-e2e
 test-e2e: wasm ## real Envoy, Kafka and clients: transparency and exact counts; then the demo

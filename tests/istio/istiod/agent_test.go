@@ -1,14 +1,8 @@
 package istiod
 
 import (
-	"archive/tar"
 	"bytes"
-	"compress/gzip"
-	"io"
-	"log"
-	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,14 +11,10 @@ import (
 	networkrbac "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/rbac/v3"
 	networkwasm "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/wasm/v3"
 	wasmextensions "github.com/envoyproxy/go-control-plane/envoy/extensions/wasm/v3"
-	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"google.golang.org/protobuf/types/known/anypb"
 
@@ -39,14 +29,16 @@ const (
 	rawWasmLayer = types.MediaType("application/vnd.module.wasm.content.layer.v1+wasm")
 )
 
-// TestTheAgentFetches puts the resource that istiod sends for each form through the agent's own code, with the image of
-// a release in a registry.
+// TestTheAgentFetches goes the whole way: the image of a release into a registry, the manifests pinned to it by pin.py,
+// what istiod makes of them, and what the agent's own code fetches for it.
 func TestTheAgentFetches(t *testing.T) {
 	host, module := localRegistry(t), builtModule(t)
 	digest := push(t, host, released(t))
+	pinned := t.TempDir()
+	python(t, "istio/pin.py", host+"/"+repository, "sha256:"+digest, "--out", pinned)
 	for _, name := range formNames {
 		t.Run(name, func(t *testing.T) {
-			converted := agent(t, extension(t, name, host, digest))
+			converted := agent(t, sentFor(t, read(t, filepath.Join(pinned, name+".yaml"))))
 			config := &networkwasm.Wasm{}
 			if err := converted.TypedConfig.UnmarshalTo(config); err != nil {
 				t.Fatal(err)
@@ -170,19 +162,17 @@ func TestTheAgentReadsIndexes(t *testing.T) {
 	}
 }
 
-func descriptor(architecture string) v1.Descriptor {
-	if architecture == "" {
-		return v1.Descriptor{}
-	}
-	return v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: architecture}}
-}
-
 // extension is the resource that istiod sends a client for a form that is pinned to an image.
 func extension(t *testing.T, name, host, digest string) *core.TypedExtensionConfig {
 	t.Helper()
 	pinned := strings.NewReplacer("registry.invalid/kafka-filter:0.0.0", host+"/"+repository,
 		strings.Repeat("0", 64), digest).Replace(form(t, name))
-	got := answers(t, mesh(t, pinned), client)
+	return sentFor(t, pinned)
+}
+
+func sentFor(t *testing.T, manifest string) *core.TypedExtensionConfig {
+	t.Helper()
+	got := answers(t, mesh(t, manifest), client)
 	if len(got.extensions) != 1 {
 		t.Fatalf("istiod sends %d extensions", len(got.extensions))
 	}
@@ -213,121 +203,4 @@ func builtModule(t *testing.T) []byte {
 		t.Fatalf("run `make wasm` first: %v", err)
 	}
 	return module
-}
-
-// writeRelease is what `make dist` does for the image, into another folder.
-const writeRelease = `
-import sys
-from pathlib import Path
-sys.path.insert(0, "release")
-import facts, oci
-print(oci.write(Path(sys.argv[1]), Path("dist/kafka_filter.wasm").read_bytes(), facts.gather()))`
-
-// released is the image of a release, made by release/oci.py.
-func released(t *testing.T) v1.Image {
-	t.Helper()
-	folder := filepath.Join(t.TempDir(), "image")
-	python := exec.Command("python3", "-B", "-c", writeRelease, folder)
-	python.Dir = "../../.."
-	said, err := python.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %s", err, said)
-	}
-	index, err := layout.ImageIndexFromPath(folder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	digest, err := v1.NewHash(strings.TrimSpace(string(said)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	image, err := index.Image(digest)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return image
-}
-
-func localRegistry(t *testing.T) string {
-	t.Helper()
-	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
-	t.Cleanup(server.Close)
-	return strings.TrimPrefix(server.URL, "http://")
-}
-
-func reference(t *testing.T, host string) name.Reference {
-	t.Helper()
-	parsed, err := name.ParseReference(host + "/" + repository)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return parsed
-}
-
-// push returns the digest of the image's manifest, 64 digits.
-func push(t *testing.T, host string, image v1.Image) string {
-	t.Helper()
-	if err := remote.Write(reference(t, host), image); err != nil {
-		t.Fatal(err)
-	}
-	digest, err := image.Digest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return digest.Hex
-}
-
-type content struct {
-	bytes []byte
-	kind  types.MediaType
-}
-
-// compatImage has the layout of a release: a single manifest, one gzipped layer with plugin.wasm.
-func compatImage(t *testing.T, module []byte) v1.Image {
-	t.Helper()
-	image := layered(t, content{zipped(t, archive(t, module, "plugin.wasm")), types.OCILayer})
-	return mutate.Annotations(image, map[string]string{"module.wasm.image/variant": "compat"}).(v1.Image)
-}
-
-func layered(t *testing.T, layers ...content) v1.Image {
-	t.Helper()
-	image := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
-	for _, one := range layers {
-		var err error
-		if image, err = mutate.Append(image, mutate.Addendum{Layer: static.NewLayer(one.bytes, one.kind)}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return image
-}
-
-func archive(t *testing.T, content []byte, names ...string) []byte {
-	t.Helper()
-	var out bytes.Buffer
-	writer := tar.NewWriter(&out)
-	for _, name := range names {
-		if err := writer.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(content))}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := writer.Write(content); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := writer.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return out.Bytes()
-}
-
-func zipped(t *testing.T, content []byte) []byte {
-	t.Helper()
-	var out bytes.Buffer
-	writer := gzip.NewWriter(&out)
-	if _, err := writer.Write(content); err != nil {
-		t.Fatal(err)
-	}
-	if err := writer.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return out.Bytes()
 }

@@ -124,6 +124,42 @@ func TestPortsOfPlugins(t *testing.T) {
 	}
 }
 
+// Two Services that lead to one port of a container by two ports have one chain, to which a plugin gives the port of one
+// of them: all are to be listed. An EnvoyFilter goes by the container's.
+func TestTwoServicesOfOneContainer(t *testing.T) {
+	cluster := read(t, "mesh/cluster.yaml") + "\n---\n" + read(t, "mesh/second-service.yaml")
+	listed := func(ports ...int) func(object) {
+		return func(d object) {
+			var all []any
+			for _, port := range ports {
+				all = append(all, object{"number": port})
+			}
+			at(d, "spec", "match", 1)["ports"] = all
+		}
+	}
+	count := func(manifest string) int {
+		found := 0
+		for _, place := range places(answers(t, meshWith(t, cluster, manifest), plainBroker)) {
+			if strings.HasPrefix(place, "virtualInbound/0.0.0.0_19092 ") {
+				found++
+			}
+		}
+		return found
+	}
+	if found := count(overlayOfPorts(t, "9092", "19092", "8443")); found != 3 {
+		t.Errorf("the EnvoyFilter is in %d chains", found)
+	}
+	for _, name := range []string{trafficExtension, wasmPlugin} {
+		one, other := count(changed(t, form(t, name), listed(9092))), count(changed(t, form(t, name), listed(29092)))
+		if one+other != 3 {
+			t.Errorf("%s: with 9092 in %d chains, with 29092 in %d", name, one, other)
+		}
+		if both := count(changed(t, form(t, name), listed(9092, 29092))); both != 3 {
+			t.Errorf("%s: with both in %d", name, both)
+		}
+	}
+}
+
 func drop(document object, index int) {
 	spec := at(document, "spec")
 	patches := spec["configPatches"].([]any)
