@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import json
 import os
@@ -171,7 +170,8 @@ def leaders(bootstrap: str, topic: str) -> dict[int, int]:
 def topic_config(bootstrap: str, topic: str) -> dict[str, str]:
     """What is set on the topic itself."""
     resource = ConfigResource(ResourceType.TOPIC, topic)
-    entries = AdminClient({"bootstrap.servers": bootstrap}).describe_configs([resource])[resource].result(10)
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    entries = admin.describe_configs([resource])[resource].result(10)
     return {name: entry.value for name, entry in entries.items() if entry.source == 1}
 
 
@@ -185,5 +185,5 @@ def produce(bootstrap: str, topic: str, partition: int, *values: bytes) -> None:
 
 
 def delete_topic(bootstrap: str, topic: str) -> None:
-    with contextlib.suppress(KeyError):
-        AdminClient({"bootstrap.servers": bootstrap}).delete_topics([topic], operation_timeout=10)[topic].result(15)
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin.delete_topics([topic], operation_timeout=10)[topic].result(15)

@@ -29,7 +29,7 @@ def test_one_broker(here: Path, single: Kafka) -> None:
 
 def test_three_brokers(here: Path, three: Kafka) -> None:
     topic = "canary-three"
-    with Canary(here, three.bootstrap, topic) as canary:
+    with Canary(here, three.bootstrap, topic, {"STATUS_CHECK_INTERVAL_MS": "1000"}) as canary:
         stats = canary.wait_for("a hundred records", lambda stats: stats.total(
             "kafka_canary_records_consumed_total") >= 100)
         text = canary.get("/status")[1]
