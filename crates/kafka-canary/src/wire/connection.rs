@@ -28,7 +28,7 @@ pub struct Connection {
     versions: BTreeMap<i16, (i16, i16)>,
     correlation: i32,
     poisoned: bool,
-    /// Whether the broker has answered anything since the login.
+    /// Whether the broker has logged the connection in, or answered a request that it does not answer to everybody.
     served: bool,
     /// When the broker will want another login.
     session_end: Option<Instant>,
@@ -170,6 +170,11 @@ impl Connection {
         self.decode::<R>(answer, version)
     }
 
+    /// The login is done.
+    pub(super) fn set_logged_in(&mut self) {
+        self.served = true;
+    }
+
     /// How long this login holds; the connection is replaced before that.
     pub(super) fn set_session_lifetime(&mut self, lifetime: Duration) {
         self.session_end = Some(Instant::now() + lifetime.mul_f64(SESSION_USED));
@@ -203,13 +208,9 @@ impl Connection {
         };
         match tokio::time::timeout_at(deadline, both).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(explain::unanswered(
-                &self.shared,
-                &self.address,
-                name,
-                self.served || self.shared.login.is_some(),
-                error,
-            )),
+            Ok(Err(error)) => {
+                Err(explain::unanswered(&self.shared, &self.address, name, self.served, error))
+            }
             Err(_) => Err(WireError::timeout(&self.address, name, begun.elapsed())
                 .remedy("the broker is stopped, frozen, overloaded, or packets to it are dropped")),
         }

@@ -28,13 +28,13 @@ pub(super) fn unanswered(
     error: ReadError,
 ) -> WireError {
     match error {
-        ReadError::Io(error) => io_failed(shared, address, request, &error),
-        ReadError::Closed(0) if !trusted => closed(address, request).remedy(
-            "a listener with SASL or TLS does that to clients without: check SASL_MECHANISM and TLS_ENABLED",
-        ),
+        ReadError::Io(error) => io_failed(shared, address, request, trusted, &error),
+        ReadError::Closed(0) if !trusted => closed(address, request).remedy(stranger(shared)),
         ReadError::Closed(0) => closed(address, request),
         ReadError::Closed(read) => {
-            let what = format!("the broker closed the connection {read} bytes into the response to {request}");
+            let what = format!(
+                "the broker closed the connection {read} bytes into the response to {request}"
+            );
             WireError::new(Failure::Closed, address, what)
         }
         ReadError::Size(start) => not_a_frame(address, request, start),
@@ -46,7 +46,22 @@ fn closed(address: &str, request: &str) -> WireError {
     WireError::new(Failure::Closed, address, what)
 }
 
-fn io_failed(shared: &Shared, address: &str, request: &str, error: &io::Error) -> WireError {
+/// Why a broker ends the connection of a client that it has not served yet.
+fn stranger(shared: &Shared) -> &'static str {
+    if shared.tls.is_some() {
+        "a listener that refuses the client's certificate, or misses one, or wants SASL does that: check TLS_CLIENT_CERT and SASL_MECHANISM"
+    } else {
+        "a listener with SASL or TLS does that to clients without: check SASL_MECHANISM and TLS_ENABLED"
+    }
+}
+
+fn io_failed(
+    shared: &Shared,
+    address: &str,
+    request: &str,
+    trusted: bool,
+    error: &io::Error,
+) -> WireError {
     // With TLS 1.3 a refused client certificate shows only when the first answer is read.
     let tls = error
         .get_ref()
@@ -55,7 +70,8 @@ fn io_failed(shared: &Shared, address: &str, request: &str, error: &io::Error) -
         .and_then(|(error, tls)| tls.explain_alert(error, address));
     tls.unwrap_or_else(|| {
         let what = format!("the connection broke before {request} was answered: {error}");
-        WireError::new(Failure::Closed, address, what)
+        let error = WireError::new(Failure::Closed, address, what);
+        if trusted { error } else { error.remedy(stranger(shared)) }
     })
 }
 

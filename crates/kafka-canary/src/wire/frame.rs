@@ -199,3 +199,6 @@ impl<'a> Source for Held<'a> {
         self.0.get(offset..offset.checked_add(length)?)
     }
 }
+
+#[cfg(test)]
+mod tests;

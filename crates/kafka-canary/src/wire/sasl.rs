@@ -100,6 +100,7 @@ pub(super) async fn log_in(
         Way::Token(_) => dialog.bearer(token.unwrap_or_default().value()).await?,
     }
     let lifetime = u64::try_from(dialog.lifetime).unwrap_or_default();
+    connection.set_logged_in();
     if lifetime > 0 {
         connection.set_session_lifetime(Duration::from_millis(lifetime));
     }

@@ -47,15 +47,19 @@ impl Token {
 
     /// Whether it is good for a while yet.
     fn is_valid(&self) -> bool {
-        self.lifetime.is_some_and(|(fetched, lifetime)| {
-            Instant::now() < fetched + lifetime.saturating_sub(MARGIN.min(lifetime / 2))
-        })
+        self.lifetime.is_some_and(|(fetched, lifetime)| Instant::now() < fetched + used(lifetime))
     }
 
     /// When to fetch the next one.
     fn renewal(&self) -> Option<Instant> {
-        self.lifetime.map(|(fetched, lifetime)| fetched + lifetime.mul_f64(RENEW_AFTER))
+        let renewal = |lifetime: Duration| lifetime.mul_f64(RENEW_AFTER).min(used(lifetime));
+        self.lifetime.map(|(fetched, lifetime)| fetched + renewal(lifetime))
     }
+}
+
+/// How much of its life a token is used for.
+fn used(lifetime: Duration) -> Duration {
+    lifetime.saturating_sub(MARGIN.min(lifetime / 4))
 }
 
 type Answer = Result<Token, WireError>;

@@ -234,3 +234,6 @@ const ITERATIONS_MIN: usize = 4096;
 const ITERATIONS_MAX: usize = 131_072;
 /// How much of a broker's error is repeated.
 const ERROR_CHARS: usize = 100;
+
+#[cfg(test)]
+mod tests;

@@ -39,8 +39,11 @@ impl Endpoint {
             .filter(|url| matches!(url.scheme(), "https" | "http") && url.has_host())
             .ok_or_else(|| {
                 WireError::configuration(place, "not the URL of a token endpoint")
-                    .remedy("write https://host/path")
+                    .remedy("write an https or http URL")
             })?;
+        if url.scheme() == "http" {
+            tracing::warn!("the OAuth client's secret goes to {url} without TLS");
+        }
         let mut client = reqwest::Client::builder()
             .timeout(timeout)
             // A redirect would carry the secret to where the settings do not say.
@@ -90,6 +93,9 @@ impl Endpoint {
             return Err(self.failed("the answer's access_token cannot be sent"));
         }
         let lifetime = granted.expires_in.map_or(LIFETIME_UNSAID, Duration::from_secs);
+        if lifetime.is_zero() {
+            return Err(self.failed("the token has expired when it comes"));
+        }
         Ok(Token::new(granted.access_token, lifetime.min(LIFETIME_MAX)))
     }
 
