@@ -215,7 +215,13 @@ impl Partition {
         Ok((produce, read.await.map(|at| at.saturating_duration_since(sent))))
     }
 
+    /// Whoever reads later than this is late, in the check as in the canary.
+    fn limit(&self) -> Instant {
+        self.deadline.min(Instant::now() + self.context.settings.probe.late_after)
+    }
+
     async fn until<T>(&mut self, wanted: impl Fn(&Read) -> Option<T>) -> Result<T, String> {
+        let limit = self.limit();
         let found = async {
             while let Some(read) = self.heard.recv().await {
                 if let Some(found) = wanted(&read) {
@@ -224,7 +230,7 @@ impl Partition {
             }
             None
         };
-        if let Ok(Some(found)) = timeout_at(self.deadline, found).await {
+        if let Ok(Some(found)) = timeout_at(limit, found).await {
             return Ok(found);
         }
         let complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -103,12 +103,15 @@ fn complete(mut own: ClientConfig, context: &Context) -> ClientConfig {
     ] {
         own.set(key, value);
     }
-    let given = context.wire.librdkafka();
-    for (key, value) in given.config_map() {
-        own.set(key, value);
+    // Not the other way round: a configuration shows its map with passwords blotted out.
+    let mut config = context.wire.librdkafka();
+    let given = &context.settings.kafka.librdkafka;
+    for (key, value) in own.config_map() {
+        if given.iter().all(|(known, _)| known != key) {
+            config.set(key, value);
+        }
     }
-    own.set_log_level(given.log_level);
-    own
+    config
 }
 
 /// The producer's context.
