@@ -1,7 +1,7 @@
 //! The topic's configuration, by whose it is.
 //!
-//! Three groups are altered apart from each other, because Kafka takes or refuses the whole of one call: a value of
-//! `TOPIC_CONFIG` that is refused must not keep the minimum ISR from following the cluster.
+//! Kafka takes or refuses the whole of one call. So the groups are altered apart from each other, and what was asked for
+//! key by key: a value that is refused must not keep the minimum ISR from following the cluster.
 //!
 //! | group | keys | who wins |
 //! |---|---|---|
@@ -79,18 +79,20 @@ impl TopicConfig {
         if !may_raise && !lowers {
             forced.remove(MIN_IN_SYNC);
         }
-        let mut steps = Vec::new();
-        for (group, lowers_min_in_sync) in
-            [(&forced, lowers), (&self.own, false), (&self.asked, false)]
-        {
-            let differs = group.iter().filter(|(key, value)| {
+        let differing = |group: &BTreeMap<String, String>| -> Vec<(String, String)> {
+            let differs = |(key, value): &(&String, &String)| {
                 present.get(*key).is_none_or(|present| !means_same(present, value))
-            });
-            let set: Vec<_> = differs.map(|(key, value)| (key.clone(), value.clone())).collect();
-            if !set.is_empty() {
-                steps.push(Step::AlterConfig { set, lowers_min_in_sync });
-            }
-        }
+            };
+            let differing = group.iter().filter(differs);
+            differing.map(|(key, value)| (key.clone(), value.clone())).collect()
+        };
+        let mut steps = vec![
+            Step::AlterConfig { set: differing(&forced), lowers_min_in_sync: lowers },
+            Step::AlterConfig { set: differing(&self.own), lowers_min_in_sync: false },
+        ];
+        steps.retain(|step| !matches!(step, Step::AlterConfig { set, .. } if set.is_empty()));
+        let alone = |pair| Step::AlterConfig { set: vec![pair], lowers_min_in_sync: false };
+        steps.extend(differing(&self.asked).into_iter().map(alone));
         steps
     }
 

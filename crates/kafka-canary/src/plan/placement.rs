@@ -145,7 +145,8 @@ impl Placement {
     }
 }
 
-/// The first broker of each rack, then the second of each, and so on: as strimzi-canary has it.
+/// The first broker of each rack, then the second of each, and so on, as strimzi-canary has it. Where racks differ in
+/// size, the last of the largest ones are neighbours.
 fn alternated(racks: &BTreeMap<i32, String>) -> Vec<i32> {
     let mut by_rack: BTreeMap<&str, usize> = BTreeMap::new();
     let mut rows: BTreeMap<(usize, &str), i32> = BTreeMap::new();
