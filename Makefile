@@ -13,6 +13,7 @@ FUZZ_SECONDS ?= 60
 
 LAB := $(PYTHON) tests/lab/lab.py
 LAB_FOLDER := $(abspath $(or $(KAFKA_FILTER_LAB),.lab))
+TARGET_FOLDER := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
 # What is built and tested natively; the shell and the benchmark's filters exist for wasm alone.
 NATIVE := -p kafka-wire -p kafka-filter -p kafka-schema-gen -p kafka-bench
@@ -66,6 +67,7 @@ check: setup-rust ## formatting, lints, documentation, licences, generated files
 	$(DOC) --target wasm32-wasip1 $(WASM)
 	$(LAB_FOLDER)/cargo/bin/cargo-deny --locked --workspace check bans licenses sources
 	$(CARGO) test --locked -p kafka-filter --test generated
+	$(CARGO) test --locked -p kafka-canary --test generated
 	$(CARGO) test --locked -p kafka-schema-gen --test drift
 	$(PYTHON) -B -m unittest discover -s tests/demo
 	$(PYTHON) -B -m unittest discover -s tests/tidy
@@ -180,6 +182,7 @@ setup-demo setup-rust setup-schemas: setup-%:
 .PHONY: generate
 generate: kafka-tables ## write all generated files anew
 	UPDATE_GENERATED=1 $(CARGO) test --locked -p kafka-filter --test generated
+	UPDATE_GENERATED=1 $(CARGO) test --locked -p kafka-canary --test generated
 	$(PYTHON) envoy/dashboards/source/generate.py
 
 .PHONY: kafka-tables

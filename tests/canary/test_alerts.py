@@ -166,7 +166,7 @@ def test_rules_name_metrics_that_there_are() -> None:
     recorded = {rule["record"] for rule in _rules(RECORDING)}
     for rule in _rules(RECORDING) + _rules(ALERTS):
         text = rule["expr"] + " " + rule.get("annotations", {}).get("description", "")
-        for name, selector in re.findall(r"\b(kafka_canary[_:][\w:]+)(?:\{([^}]*)\})?", text):
+        for name, selector in re.findall(r"\b(kafka_canary[_:][\w:]*\w)(?:\{([^}]*)\})?", text):
             base = re.sub(r"_(bucket|count|sum)$", "", name)
             assert name in recorded or base in known, f"{name} is neither a metric nor recorded"
             labels = set(re.findall(r"(\w+)\s*[=!]", selector)) - {"job", "le"}

@@ -20,8 +20,33 @@ pub struct Metrics {
     registry: Registry,
     client_id: String,
     topic: String,
+    descriptions: Vec<Description>,
     strimzi: strimzi::Strimzi,
     native: native::Native,
+}
+
+/// What a metric is, whether it has series or not. The page of the documentation is made of these.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    /// The whole name; of a histogram without `_bucket`, `_sum` and `_count`.
+    pub name: String,
+    /// How it moves.
+    pub kind: Kind,
+    /// Names of its labels, the constant ones left out.
+    pub labels: Vec<String>,
+    /// What it says.
+    pub help: String,
+}
+
+/// How a metric moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It grows.
+    Counter,
+    /// It is what it is now.
+    Gauge,
+    /// It has buckets.
+    Histogram,
 }
 
 /// What an admin call was for.
@@ -99,8 +124,9 @@ impl Metrics {
     ) -> prometheus::Result<Self> {
         let labels = settings.constant_labels.iter().cloned().collect();
         let registry = Registry::new_custom(None, Some(labels))?;
-        let strimzi = strimzi::Strimzi::register(&registry, settings)?;
-        let native = native::Native::register(&registry, settings)?;
+        let mut descriptions = Vec::new();
+        let strimzi = strimzi::Strimzi::register(&registry, &mut descriptions, settings)?;
+        let native = native::Native::register(&registry, &mut descriptions, settings)?;
         #[cfg(target_os = "linux")]
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
         strimzi.start_at_zero(client_id, topic);
@@ -109,9 +135,16 @@ impl Metrics {
             registry,
             client_id: client_id.to_owned(),
             topic: topic.to_owned(),
+            descriptions,
             strimzi,
             native,
         })
+    }
+
+    /// Every metric of both families, also those without series yet, in the order of their registration.
+    #[must_use]
+    pub fn descriptions(&self) -> &[Description] {
+        &self.descriptions
     }
 
     /// The text format 0.0.4.

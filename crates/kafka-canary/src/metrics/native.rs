@@ -4,7 +4,7 @@ use prometheus::core::Collector;
 use prometheus::{Gauge, GaugeVec, HistogramVec, IntCounterVec, Registry, Result};
 
 use super::register::Family;
-use super::{Anomaly, Operation};
+use super::{Anomaly, Description, Operation};
 use crate::settings::MetricSettings;
 use crate::targets::Targets;
 
@@ -39,8 +39,12 @@ pub(super) struct Native {
 }
 
 impl Native {
-    pub(super) fn register(registry: &Registry, settings: &MetricSettings) -> Result<Self> {
-        let into = Family { registry, namespace: "kafka_canary" };
+    pub(super) fn register(
+        registry: &Registry,
+        descriptions: &mut Vec<Description>,
+        settings: &MetricSettings,
+    ) -> Result<Self> {
+        let mut into = Family { registry, namespace: "kafka_canary", descriptions };
         let partition = ["partition"];
         let broker = ["broker"];
         let seconds = settings.seconds.as_slice();
@@ -55,16 +59,13 @@ impl Native {
                 &rdkafka::util::get_rdkafka_version().1,
             ])
             .set(1.0);
-        let records = |name: &str, help: &str| {
-            into.counters(&format!("records_{name}_total"), help, &partition)
-        };
         Ok(Self {
             produce_due: into.counters(
                 "produce_due_total",
                 "Records that were to be written, one for each partition and interval, whatever became of them",
                 &partition,
             )?,
-            produced: records("produced", "Records that were acknowledged")?,
+            produced: into.counters("records_produced_total", "Records that were acknowledged", &partition)?,
             produce_failed: into.counters(
                 "records_produce_failed_total",
                 "Records that were not acknowledged in time or were refused",
@@ -76,7 +77,7 @@ impl Native {
                 &broker,
                 seconds,
             )?,
-            consumed: records("consumed", "Records of this canary that were read, each counted once")?,
+            consumed: into.counters("records_consumed_total", "Records of this canary that were read, each counted once", &partition)?,
             end_to_end_latency: into.histogram(
                 "end_to_end_latency_seconds",
                 "Time from sending a record to reading it, by the partition's leader",
@@ -88,12 +89,12 @@ impl Native {
                 "When a record was read last, in seconds since 1970",
                 &partition,
             )?,
-            lost: records("lost", "Records that were acknowledged and will not come any more")?,
-            duplicated: records("duplicated", "Records that were read again")?,
-            out_of_order: records("out_of_order", "Records that were read after one that was sent later")?,
-            late: records("late", "Records that were acknowledged and not read in time; they may still come, or be lost")?,
-            unacknowledged: records("unacknowledged", "Records that were read although the producer got an error")?,
-            foreign: records("foreign", "Records in the topic that are not this canary's, or unreadable")?,
+            lost: into.counters("records_lost_total", "Records that were acknowledged and will not come any more", &partition)?,
+            duplicated: into.counters("records_duplicated_total", "Records that were read again", &partition)?,
+            out_of_order: into.counters("records_out_of_order_total", "Records that were read after one that was sent later", &partition)?,
+            late: into.counters("records_late_total", "Records that were acknowledged and not read in time; they may still come, or be lost", &partition)?,
+            unacknowledged: into.counters("records_unacknowledged_total", "Records that were read although the producer got an error", &partition)?,
+            foreign: into.counters("records_foreign_total", "Records in the topic that are not this canary's, or unreadable", &partition)?,
             outstanding: into.gauges("records_outstanding", "Records that were acknowledged and are not read yet", &partition)?,
             consume_errors: into.counters("consume_errors_total", "Errors that the consumer reported", &["reason"])?,
             client_errors: into.counters("client_errors_total", "Times that the cluster could not be reached", &["reason"])?,

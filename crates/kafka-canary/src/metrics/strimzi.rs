@@ -2,8 +2,8 @@
 
 use prometheus::{HistogramVec, IntCounter, IntCounterVec, Registry, Result};
 
-use super::Operation;
 use super::register::Family;
+use super::{Description, Operation};
 use crate::settings::MetricSettings;
 use crate::targets::Targets;
 
@@ -30,8 +30,12 @@ pub(super) struct Strimzi {
 }
 
 impl Strimzi {
-    pub(super) fn register(registry: &Registry, settings: &MetricSettings) -> Result<Self> {
-        let into = Family { registry, namespace: "strimzi_canary" };
+    pub(super) fn register(
+        registry: &Registry,
+        descriptions: &mut Vec<Description>,
+        settings: &MetricSettings,
+    ) -> Result<Self> {
+        let mut into = Family { registry, namespace: "strimzi_canary", descriptions };
         let clients = ["clientid"];
         let partitions = ["clientid", "partition"];
         let topics = ["topic"];
