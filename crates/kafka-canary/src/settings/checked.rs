@@ -149,7 +149,7 @@ fn oauth(given: &mut Given) -> OAuth {
                 .is_some_and(|rest| !rest.is_empty() && !rest.contains(' '))
         })
     {
-        given.refuse(&v::OAUTH_ENDPOINT, "is not an address; write https://host/path");
+        given.refuse(&v::OAUTH_ENDPOINT, "is not an address; write https://localhost/token");
     }
     OAuth {
         token_endpoint,

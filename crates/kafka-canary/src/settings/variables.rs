@@ -1,5 +1,5 @@
-//! Every variable: its name, its flag, its default and what it means. `--help` and the page of the documentation are
-//! made of this table, and nothing reads the environment past it.
+//! Every variable: its name, its flag, its default and what it means. `--help` and the reference page are made of this
+//! table, and nothing reads the environment past it.
 //!
 //! The first part has strimzi-canary's names and defaults. Flags are the same values: a flag beats its variable.
 
