@@ -76,16 +76,22 @@ type object = map[string]any
 // changed is a manifest with a mistake in it.
 func changed(t *testing.T, manifest string, change func(object)) string {
 	t.Helper()
-	var document object
-	if err := yaml.Unmarshal([]byte(manifest), &document); err != nil {
-		t.Fatal(err)
-	}
+	document := parsed(t, manifest)
 	change(document)
 	text, err := yaml.Marshal(document)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+func parsed(t *testing.T, manifest string) object {
+	t.Helper()
+	var document object
+	if err := yaml.Unmarshal([]byte(manifest), &document); err != nil {
+		t.Fatal(err)
+	}
+	return document
 }
 
 // at walks into a document by keys and indexes.

@@ -40,13 +40,24 @@ func TestInAmbientMode(t *testing.T) {
 		delete(spec, "wasm")
 		d["kind"] = "WasmPlugin"
 	})
+	// Istio does not say that this works. Without the listener's name it stands in the tunnels onward too, and counts twice.
+	envoyFilterForIt := changed(t, form(t, envoyFilter), func(d object) {
+		at(d, "metadata")["namespace"] = "kafka"
+		at(d, "spec")["targetRefs"] = at(parsed(t, example), "spec")["targetRefs"]
+		listener := at(d, "spec", "configPatches", 2, "match", "listener")
+		delete(listener, "portNumber")
+		listener["name"] = "main_internal"
+		drop(d, 3)
+		drop(d, 1)
+	})
 	withPorts := changed(t, example, func(d object) {
 		at(d, "spec")["match"] = []any{object{"mode": "SERVER", "ports": []any{object{"number": 9092}}}}
 	})
 	// Connections to Services have a chain for each; those to pods, as Kafka advertises them, have one without a port.
-	services := has(inboundByPlugin, "main_internal/inbound-vip|9092|tcp|events-kafka-bootstrap.kafka.svc.cluster.local",
-		"main_internal/inbound-vip|9092|tcp|events-kafka-brokers.kafka.svc.cluster.local")
-	pods := "main_internal/direct-tcp: connect_authority " + inboundByPlugin
+	chains := []string{"main_internal/inbound-vip|9092|tcp|events-kafka-bootstrap.kafka.svc.cluster.local",
+		"main_internal/inbound-vip|9092|tcp|events-kafka-brokers.kafka.svc.cluster.local"}
+	services := has(inboundByPlugin, chains...)
+	pods := "main_internal/direct-tcp: connect_authority "
 	for what, expected := range map[string]struct {
 		manifest string
 		services []string
@@ -58,12 +69,17 @@ func TestInAmbientMode(t *testing.T) {
 		"example":                     {example, services, true},
 		"example as a WasmPlugin":     {asPlugin, services, true},
 		"example with ports":          {withPorts, services, false},
+		"an EnvoyFilter for it":       {envoyFilterForIt, has(inboundByEnvoyFilter, chains...), true},
 	} {
 		got := places(answers(t, ambientMesh(t, expected.manifest), waypoint))
 		ofKafka := slices.DeleteFunc(slices.Clone(got), func(place string) bool { return !strings.Contains(place, "|9092|") })
 		same(t, ofKafka, expected.services)
-		if slices.Contains(got, pods) != expected.pods || (!expected.pods && len(got) != len(ofKafka)) {
+		ofPods := slices.ContainsFunc(got, func(place string) bool { return strings.HasPrefix(place, pods) })
+		if ofPods != expected.pods || (!expected.pods && len(got) != len(ofKafka)) {
 			t.Errorf("%s: %q", what, got)
+		}
+		if slices.ContainsFunc(got, func(place string) bool { return strings.Contains(place, "connect_originate") }) {
+			t.Errorf("%s is in tunnels: %q", what, got)
 		}
 	}
 	if got := places(answers(t, ambientMesh(t, example), client)); len(got) > 0 {
