@@ -9,7 +9,7 @@
 //!
 //! How a record is known to be lost. It is acknowledged at offset `o`, `late_after` is over, and one of these holds:
 //! - the reader went past `o` without seeing it, was sent back to `o` once, and went past it again;
-//! - another record was acknowledged at `o` later;
+//! - a record that was sent later was acknowledged at `o` too;
 //! - the log, asked when the record was late already, begins behind `o` or ends before it.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -151,13 +151,17 @@ impl Ledger {
                 self.tally.pending -= 1;
                 self.tally.outstanding += 1;
                 let Some(offset) = offset else { return };
-                if let Some(other) = self.outstanding.insert(offset, id) {
-                    self.mark_gone(other);
+                // One place, two records: the one sent first was cut off, whichever is answered first.
+                let other = self.outstanding.get(&offset).copied();
+                self.outstanding.insert(offset, other.map_or(id, |other| other.max(id)));
+                if let Some(other) = other {
+                    self.mark_gone(other.min(id));
                 }
                 // The reader has passed the place and did not see it: the log was cut and grew again, or the reader's
                 // start was still being looked up.
                 if self.frontier.is_some_and(|frontier| frontier > offset) {
-                    self.passed(offset.saturating_add(1), out);
+                    self.missed(id);
+                    self.look_again(out);
                 }
             }
             State::ReadPending { offset, latency_us } => {
@@ -273,13 +277,14 @@ impl Ledger {
             .any(|entry| matches!(entry.state, State::Outstanding { .. }))
     }
 
-    /// Where a reader that is made anew begins.
+    /// Where a reader that is made anew begins, if anything is known. It is taken to be on its way there.
     #[must_use]
-    pub fn resume(&self) -> Option<i64> {
-        match (self.first_expected(), self.frontier) {
+    pub fn resume(&mut self) -> Option<i64> {
+        self.heading = match (self.first_expected(), self.frontier) {
             (Some(expected), Some(frontier)) => Some(expected.min(frontier)),
             (expected, frontier) => expected.or(frontier),
-        }
+        };
+        self.heading
     }
 
     /// The first offset that was not read yet.
@@ -347,17 +352,33 @@ impl Ledger {
     /// The reader is at `offset`, and everything before it was handed out: what should have been there is looked for once more, then gone.
     fn passed(&mut self, offset: i64, out: &mut Vec<Outcome>) {
         let missing: Vec<u64> = self.outstanding.range(..offset).map(|(_, id)| *id).collect();
-        let mut look_again = false;
+        let mut any_first = false;
         for id in missing {
-            let Some(entry) = self.entry_mut(id) else { continue };
-            if let State::Outstanding { sent_back, gone, .. } = &mut entry.state {
-                look_again |= !*sent_back;
-                *gone |= *sent_back;
-                *sent_back = true;
-            }
+            any_first |= self.missed(id);
         }
-        if look_again && let Some(expected) = self.first_expected() {
-            self.head_for(expected, out);
+        if any_first {
+            self.look_again(out);
+        }
+    }
+
+    /// The reader is behind a record and did not see it; true if that is the first time.
+    fn missed(&mut self, id: u64) -> bool {
+        match self.entry_mut(id).map(|entry| &mut entry.state) {
+            Some(State::Outstanding { sent_back, gone, .. }) => {
+                *gone |= *sent_back;
+                !std::mem::replace(sent_back, true)
+            }
+            _ => false,
+        }
+    }
+
+    /// Sends the reader to where the first record is expected, unless it is on its way there or before it.
+    fn look_again(&mut self, out: &mut Vec<Outcome>) {
+        if let Some(offset) = self.first_expected()
+            && self.heading.is_none_or(|heading| heading > offset)
+        {
+            self.heading = Some(offset);
+            out.push(Outcome::ReadFrom(offset));
         }
     }
 
@@ -372,14 +393,6 @@ impl Ledger {
             .map(|(offset, _)| *offset)
     }
 
-    /// Sends the reader to `offset`, unless it is on its way there or before it.
-    fn head_for(&mut self, offset: i64, out: &mut Vec<Outcome>) {
-        if self.heading.is_none_or(|heading| heading > offset) {
-            self.heading = Some(offset);
-            out.push(Outcome::ReadFrom(offset));
-        }
-    }
-
     /// Nothing at all comes although something should: the reader takes its place anew, now and then.
     fn reseat(&mut self, now: Instant, out: &mut Vec<Outcome>) {
         let long_ago = |at: Option<Instant>| {
@@ -390,8 +403,7 @@ impl Ledger {
             && let Some(offset) = self.resume()
         {
             self.last_reseat = Some(now);
-            self.heading = None;
-            self.head_for(offset, out);
+            out.push(Outcome::ReadFrom(offset));
         }
     }
 }

@@ -129,7 +129,7 @@ impl Books {
 
     /// Where a reader that is made anew begins, if anything is known of the partition.
     pub(super) fn resume(&self, partition: i32) -> Option<i64> {
-        self.lock().ledgers.get(&partition).and_then(Ledger::resume)
+        self.lock().ledgers.get_mut(&partition).and_then(Ledger::resume)
     }
 
     fn apply(&self, partition: i32, event: impl FnOnce(&mut Ledger, &mut Vec<Outcome>)) {
