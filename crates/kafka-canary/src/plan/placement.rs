@@ -49,7 +49,7 @@ impl Placement {
     pub(super) fn replicas(&self, topic: Option<&TopicState>) -> Vec<Vec<i32>> {
         self.leaders(topic)
             .into_iter()
-            .map(|leader| self.from(leader, self.replication_factor()))
+            .map(|leader| self.window(leader, self.replication_factor()))
             .collect()
     }
 
@@ -140,7 +140,7 @@ impl Placement {
         leaders.into_values().collect()
     }
 
-    fn from(&self, leader: i32, count: usize) -> Vec<i32> {
+    fn window(&self, leader: i32, count: usize) -> Vec<i32> {
         self.circle.iter().copied().cycle().skip_while(|id| *id != leader).take(count).collect()
     }
 }
