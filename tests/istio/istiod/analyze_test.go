@@ -96,6 +96,14 @@ func TestIstioctlFinds(t *testing.T) {
 	}
 }
 
+// It says nothing of a field that Istio does not know; kubectl does.
+func TestIstioctlDoesNotFind(t *testing.T) {
+	wrong := changed(t, form(t, envoyFilter), func(d object) { at(d, "spec")["workloadSelectr"] = object{} })
+	if said := istioctlAnalyze(t, wrong, "-A"); !slices.Equal(said, ofEnvoyFilters) {
+		t.Errorf("istioctl analyze -A: %q", said)
+	}
+}
+
 // TestTheClusterTakesThem holds every manifest to the schemas that Istio installs, with the rules in them.
 func TestTheClusterTakesThem(t *testing.T) {
 	validator := crd.NewIstioValidator(t)

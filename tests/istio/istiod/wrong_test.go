@@ -1,6 +1,7 @@
 package istiod
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -157,6 +158,17 @@ func TestTwoServicesOfOneContainer(t *testing.T) {
 		if both := count(changed(t, form(t, name), listed(9092, 29092))); both != 3 {
 			t.Errorf("%s: with both in %d", name, both)
 		}
+	}
+}
+
+// Pods of a headless Service have listeners on the Service's port; clients that call the container's find none.
+func TestHeadlessServicesNeedTheContainersPort(t *testing.T) {
+	var names []string
+	for _, one := range answers(t, mesh(t), client).listeners {
+		names = append(names, one.Name)
+	}
+	if !slices.Contains(names, "10.244.2.20_9092") || slices.Contains(names, "10.244.2.20_19092") {
+		t.Errorf("%q", names)
 	}
 }
 
