@@ -127,3 +127,6 @@ impl Cluster {
 
 /// Where groups keep their offsets.
 const OFFSETS_TOPIC: &str = "__consumer_offsets";
+
+#[cfg(test)]
+mod tests;

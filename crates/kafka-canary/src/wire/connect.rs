@@ -75,7 +75,10 @@ where
         match ended {
             Some(Ok(Ok(value))) => return Ok(value),
             Some(Ok(Err(error))) if error.is_final() => return Err(error),
-            Some(Ok(Err(error))) => errors.push(error),
+            Some(Ok(Err(error))) => {
+                tracing::debug!(reason = error.reason(), "{error}");
+                errors.push(error);
+            }
             // The runtime is going down; nobody waits for the answer any more.
             Some(Err(_)) => {}
             None if waiting.peek().is_none() => return Err(WireError::of_all(errors)),

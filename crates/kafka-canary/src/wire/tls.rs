@@ -5,6 +5,7 @@
 
 use std::pin::Pin;
 
+use openssl::asn1::Asn1Time;
 use openssl::error::ErrorStack;
 use openssl::pkey::{PKey, Private};
 use openssl::ssl::{self, SslConnector, SslMethod, SslVerifyMode};
@@ -43,6 +44,7 @@ impl Tls {
     /// A text that is not what its variable is for, or a key of another certificate.
     pub(super) fn new(tls: &settings::Tls) -> Result<Self, WireError> {
         let mut builder = SslConnector::builder(SslMethod::tls_client()).map_err(internal)?;
+        builder.set_min_proto_version(Some(ssl::SslVersion::TLS1_2)).map_err(internal)?;
         let mut pem = Pem::default();
         match tls.ca.as_deref() {
             Some(text) => {
@@ -178,6 +180,7 @@ fn client_pair(tls: &settings::Tls) -> Result<Option<Pair>, WireError> {
         }
     };
     let chain = certificates("TLS_CLIENT_CERT", certificate)?;
+    warn_if_expired(&chain);
     // Without the callback OpenSSL would ask a person at the terminal for the password.
     let key = PKey::private_key_from_pem_callback(key.as_bytes(), |_| Err(ErrorStack::get()))
         .map_err(|_| {
@@ -185,6 +188,19 @@ fn client_pair(tls: &settings::Tls) -> Result<Option<Pair>, WireError> {
                 .remedy("give an unencrypted key as PEM (PKCS#8 or PKCS#1)")
         })?;
     Ok(Some((chain, key)))
+}
+
+/// Brokers seldom say why they refuse a certificate; this they need not say.
+fn warn_if_expired(chain: &[X509]) {
+    let now = Asn1Time::days_from_now(0);
+    for certificate in chain {
+        if now.as_ref().is_ok_and(|now| certificate.not_after() < now) {
+            let until = certificate.not_after();
+            tracing::warn!(
+                "a certificate in TLS_CLIENT_CERT has expired ({until}): brokers will refuse it"
+            );
+        }
+    }
 }
 
 fn show(

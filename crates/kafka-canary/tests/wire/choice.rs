@@ -50,7 +50,7 @@ async fn known_brokers_are_asked_when_no_bootstrap_server_answers() {
     let alive = plain_broker().await;
     let wire = Wire::new(&kafka(&[&nobody().await])).unwrap();
     assert!(wire.bootstrap().await.is_err());
-    let connection = wire.connect_any(&[alive.address.clone()]).await.unwrap();
+    let connection = wire.connect_any(std::slice::from_ref(&alive.address)).await.unwrap();
     assert_eq!(connection.address(), alive.address);
 }
 

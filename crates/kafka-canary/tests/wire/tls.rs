@@ -24,9 +24,9 @@ use crate::peer::{Client, Peer, kafka, serve_metadata};
 
 /// A certificate and its key.
 #[derive(Clone)]
-struct Pair {
-    certificate: X509,
-    key: PKey<Private>,
+pub(crate) struct Pair {
+    pub(crate) certificate: X509,
+    pub(crate) key: PKey<Private>,
 }
 
 impl Pair {
@@ -72,11 +72,11 @@ impl Pair {
     }
 
     /// For a host, with a key on a curve.
-    fn new(name: &str, issuer: &Self, host: &str, from: i64, until: i64) -> Self {
+    pub(crate) fn new(name: &str, issuer: &Self, host: &str, from: i64, until: i64) -> Self {
         Self::of_key(curve_key(), name, Some(issuer), Some(host), (from, until))
     }
 
-    fn authority(name: &str) -> Self {
+    pub(crate) fn authority(name: &str) -> Self {
         Self::of_key(curve_key(), name, None, None, (-1, 1))
     }
 
@@ -85,7 +85,7 @@ impl Pair {
         Self::of_key(curve_key(), name, Some(issuer), None, (-1, 1))
     }
 
-    fn pem(&self) -> String {
+    pub(crate) fn pem(&self) -> String {
         String::from_utf8(self.certificate.to_pem().unwrap()).unwrap()
     }
 

@@ -1,5 +1,6 @@
 //! Tokens by the client credentials grant, at endpoints that serve, refuse, and babble.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -15,7 +16,11 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::{Decodable, StrBytes};
 use rdkafka::client::ClientContext;
 
+use openssl::ssl::{Ssl, SslAcceptor, SslMethod};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
 use crate::peer::{KAFKA_4, Peer, kafka, metadata};
+use crate::tls::Pair;
 
 /// An endpoint, and how often it was asked.
 struct Endpoint {
@@ -208,18 +213,65 @@ async fn answers_that_are_no_token() {
     }
 }
 
+/// Over TLS, with an authority that only the settings know.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_endpoint_behind_tls() {
+    let authority = Pair::authority("authority");
+    let server = Pair::new("tokens", &authority, "127.0.0.1", -1, 1);
+    let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).unwrap();
+    acceptor.set_certificate(&server.certificate).unwrap();
+    acceptor.set_private_key(&server.key).unwrap();
+    let acceptor = Arc::new(acceptor.build());
+    let peer = Peer::serve(move |client, _| {
+        let ssl = Ssl::new(acceptor.context()).unwrap();
+        async move {
+            let mut stream = tokio_openssl::SslStream::new(ssl, client.into_stream()).unwrap();
+            if Pin::new(&mut stream).accept().await.is_err() {
+                return;
+            }
+            let mut request = Vec::new();
+            while !request.ends_with(b"grant_type=client_credentials") {
+                request.push(stream.read_u8().await.unwrap());
+            }
+            let (_, body) = granted(1, 60);
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+            stream.write_all((head + &body).as_bytes()).await.unwrap();
+            stream.flush().await.unwrap();
+            let _ = stream.read_u8().await;
+        }
+    })
+    .await;
+    let with = |ca: Option<String>| {
+        let oauth = OAuth { ca, ..oauth(format!("https://{}/token", peer.address)) };
+        let kafka = Kafka { sasl: Some(Sasl::OAuthBearer(oauth)), ..kafka(&["127.0.0.1:1"]) };
+        Wire::new(&kafka).unwrap().context()
+    };
+    let token = with(Some(authority.pem())).generate_oauth_token(None).unwrap();
+    assert_eq!(token.token, "token-1");
+    let stranger = Pair::authority("stranger").pem();
+    for ca in [None, Some(stranger)] {
+        let error = with(ca).generate_oauth_token(None).err().unwrap().to_string();
+        assert!(error.contains("certificate"), "{error}");
+    }
+}
+
+fn oauth(token_endpoint: String) -> OAuth {
+    OAuth {
+        token_endpoint,
+        client_id: String::from("id"),
+        client_secret: String::from("secret"),
+        scope: None,
+        ca: None,
+    }
+}
+
 #[test]
 fn endpoints_that_are_none() {
-    for url in ["", "token", "ftp://127.0.0.1/token", "https://"] {
-        let oauth = OAuth {
-            token_endpoint: url.to_owned(),
-            client_id: String::from("id"),
-            client_secret: String::from("secret"),
-            scope: None,
-            ca: None,
-        };
+    for url in ["", "token", "ftp://127.0.0.1/token", "https://", "http://id:hidden@127.0.0.1/"] {
+        let oauth = oauth(url.to_owned());
         let kafka = Kafka { sasl: Some(Sasl::OAuthBearer(oauth)), ..kafka(&["127.0.0.1:1"]) };
         let error = Wire::new(&kafka).err().unwrap();
         assert_eq!(error.reason(), "configuration", "{error}");
+        assert!(!error.to_string().contains("hidden"), "{error}");
     }
 }

@@ -33,13 +33,14 @@ struct Refused {
 
 impl Endpoint {
     pub(super) fn new(oauth: &OAuth, timeout: Duration) -> Result<Self, WireError> {
-        let place = &oauth.token_endpoint;
-        let url = reqwest::Url::parse(place)
+        let url = reqwest::Url::parse(&oauth.token_endpoint)
             .ok()
             .filter(|url| matches!(url.scheme(), "https" | "http") && url.has_host())
+            // An address is shown in errors and logs.
+            .filter(|url| url.username().is_empty() && url.password().is_none())
             .ok_or_else(|| {
-                WireError::configuration(place, "not the URL of a token endpoint")
-                    .remedy("write an https or http URL")
+                WireError::configuration(ENDPOINT_VARIABLE, "not the address of a token endpoint")
+                    .remedy("write an https or http URL, without id and secret in it")
             })?;
         if url.scheme() == "http" {
             tracing::warn!("the OAuth client's secret goes to {url} without TLS");
@@ -54,14 +55,14 @@ impl Endpoint {
                 .ok()
                 .filter(|certificates| !certificates.is_empty())
                 .ok_or_else(|| {
-                    WireError::configuration(place, "no certificate in the text to trust")
+                    WireError::configuration(CA_VARIABLE, "no certificate in it")
                         .remedy("give a path or a text with -----BEGIN CERTIFICATE----- (PEM)")
                 })?;
             client = client.tls_certs_only(certificates);
         }
-        let client = client
-            .build()
-            .map_err(|error| WireError::configuration(place, format!("no HTTP client: {error}")))?;
+        let client = client.build().map_err(|error| {
+            WireError::configuration(CA_VARIABLE, format!("no HTTP client: {error}"))
+        })?;
         let mut form = vec![("grant_type", String::from("client_credentials"))];
         form.extend(oauth.scope.clone().map(|scope| ("scope", scope)));
         Ok(Self { client, url, authorization: basic(oauth)?, form })
@@ -130,7 +131,7 @@ fn basic(oauth: &OAuth) -> Result<HeaderValue, WireError> {
     let pair = format!("{}:{}", encoded(&oauth.client_id), encoded(&oauth.client_secret));
     let header = format!("Basic {}", openssl::base64::encode_block(pair.as_bytes()));
     let mut header = HeaderValue::from_str(&header).map_err(|_| {
-        WireError::configuration(&oauth.token_endpoint, "id and secret make no HTTP header")
+        WireError::configuration("KAFKA_CANARY_OAUTH_CLIENT_ID", "makes no HTTP header")
     })?;
     header.set_sensitive(true);
     Ok(header)
@@ -149,6 +150,9 @@ fn encoded(text: &str) -> String {
         .collect()
 }
 
+/// Where the address comes from, and the certificates to trust there.
+const ENDPOINT_VARIABLE: &str = "KAFKA_CANARY_OAUTH_TOKEN_ENDPOINT";
+const CA_VARIABLE: &str = "KAFKA_CANARY_OAUTH_CA_CERT";
 /// Largest answer that is read.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// How much of the endpoint's words an error repeats.
