@@ -32,7 +32,8 @@ pub struct Options {
 pub async fn run(settings: Settings, options: Options) -> u8 {
     let deadline = Instant::now() + options.timeout;
     let context = match Context::new(settings) {
-        Ok(context) => context,
+        // A check is told by its exit status; it has no traces.
+        Ok((context, _)) => context,
         Err(RunError::Configuration(reason) | RunError::Fault(reason)) => {
             report::say(&reason);
             return 2;

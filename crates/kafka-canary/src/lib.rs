@@ -18,6 +18,7 @@
 //! | [`health`] | readiness, liveness, `/status` |
 //! | [`metrics`] | every metric, both families |
 //! | [`http`] | the four endpoints |
+//! | [`traces`] | a trace for each record, when asked for |
 //! | [`logs`], [`dynamic`] | logs, and the file that changes their level |
 //! | [`check`] | one round and a table, for scripts |
 //! | [`run`] | the parts, wired and stopped |
@@ -39,5 +40,6 @@ pub mod reconcile;
 pub mod run;
 pub mod settings;
 pub mod targets;
+pub mod traces;
 pub mod wire;
 mod workers;

@@ -21,6 +21,7 @@ use crate::logs::Logs;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::targets::Targets;
+use crate::traces::{Exporter, Traces};
 use crate::wire::Wire;
 use crate::{connections, coordinators, dynamic, http, probe, reconcile};
 
@@ -38,6 +39,8 @@ pub struct Context {
     pub health: Arc<Health>,
     /// Where the reader is, for the commits.
     pub position: Arc<probe::Position>,
+    /// Where records are traced; none when tracing is off.
+    pub traces: Option<Arc<Traces>>,
 }
 
 /// Why the program ends other than by a signal.
@@ -64,7 +67,7 @@ impl Context {
     ///
     /// # Errors
     /// Settings that the metrics, OpenSSL or librdkafka refuse.
-    pub fn new(settings: Settings) -> Result<Arc<Self>, RunError> {
+    pub fn new(settings: Settings) -> Result<(Arc<Self>, Option<Exporter>), RunError> {
         let metrics =
             Metrics::new(&settings.metrics, &settings.kafka.client_id, &settings.topic.name)
                 .map_err(|error| {
@@ -75,14 +78,17 @@ impl Context {
         let wire = Wire::new(&settings.kafka)
             .map_err(|error| RunError::Configuration(error.to_string()))?;
         let wire = Arc::new(wire);
-        Ok(Arc::new(Self {
+        let (traces, exporter) = Traces::new(&settings).map_err(RunError::Configuration)?.unzip();
+        let context = Arc::new(Self {
             metrics: Arc::new(metrics),
             cluster: Arc::new(Cluster::new(wire.clone())),
             wire,
             health: Arc::new(Health::new(&settings)),
             position: Arc::default(),
+            traces: traces.map(Arc::new),
             settings: Arc::new(settings),
-        }))
+        });
+        Ok((context, exporter))
     }
 }
 
@@ -100,7 +106,7 @@ pub async fn run(settings: Settings, logs: Logs) -> Result<(), RunError> {
     let mut terminated = Signals::new()
         .map_err(|error| RunError::Fault(format!("no signal can be heard: {error}")))?;
     let panicked = notice_panics();
-    let context = Context::new(settings)?;
+    let (context, exporter) = Context::new(settings)?;
     announce(&context.settings, &listener);
 
     let stop = CancellationToken::new();
@@ -108,6 +114,9 @@ pub async fn run(settings: Settings, logs: Logs) -> Result<(), RunError> {
     let shown = http::Shown { metrics: context.metrics.clone(), health: context.health.clone() };
     tasks.start("http", http::run(listener, shown, stop.clone()));
     tasks.start("dynamic", dynamic::run(context.settings.operation.clone(), logs, stop.clone()));
+    if let Some(exporter) = exporter {
+        tasks.start("traces", exporter.run(stop.clone()));
+    }
     tasks.start("status", sample(context.clone(), stop.clone()));
     let (publish, targets) = watch::channel(Arc::new(Targets::default()));
     tasks.start("reconcile", reconcile::run(context.clone(), publish, stop.clone()));

@@ -264,4 +264,26 @@ pub struct Operation {
     pub dynamic_interval: Duration,
     /// How long a stop may take.
     pub stop_timeout: Duration,
+    /// `EXPORTER_TYPE_TRACING`, when on.
+    pub traces: Option<Traces>,
+}
+
+/// Where traces go: `OTEL_*`, as OpenTelemetry names them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Traces {
+    /// The whole address, path included.
+    pub endpoint: String,
+    /// Headers of the requests; they may hold secrets.
+    pub headers: Vec<(String, String)>,
+    /// `service.name`.
+    pub service: String,
+}
+
+impl std::fmt::Debug for Traces {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Traces")
+            .field("endpoint", &self.endpoint)
+            .field("service", &self.service)
+            .finish_non_exhaustive()
+    }
 }

@@ -10,10 +10,12 @@ use rdkafka::consumer::{ConsumerContext, StreamConsumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::{ProducerContext, ThreadedProducer};
+use rdkafka::types::RDKafkaErrorCode;
 
 use super::books::Books;
 use super::reason;
 use crate::run::Context;
+use crate::traces::{Place, Traces};
 use crate::wire::Librdkafka;
 
 /// The client that writes; its thread tells the books what became of records.
@@ -27,6 +29,8 @@ pub(super) struct Sent {
     pub(super) partition: i32,
     pub(super) id: u64,
     pub(super) at: std::time::Instant,
+    /// Its trace, when there are traces.
+    pub(super) trace: Option<Place>,
 }
 
 /// Makes the client that writes. Blocks for a moment.
@@ -53,7 +57,8 @@ pub(super) fn producer(context: &Context, books: Arc<Books>) -> KafkaResult<Prod
         config.set(key, value);
     }
     let config = complete(config, context);
-    config.create_with_context(Deliveries { client: context.wire.context(), books })
+    let traces = context.traces.clone();
+    config.create_with_context(Deliveries { client: context.wire.context(), books, traces })
 }
 
 /// Makes the client that reads. Blocks for a moment.
@@ -70,7 +75,8 @@ pub(super) fn consumer(context: &Context) -> KafkaResult<Consumer> {
         // A log that was cut or made anew is read from its start; the ledger tells what is new from what is not.
         ("auto.offset.reset", "earliest"),
         ("isolation.level", "read_uncommitted"),
-        ("enable.partition.eof", "false"),
+        // The first end of a partition says that its reader stands.
+        ("enable.partition.eof", "true"),
         // A record is small, and is read as soon as it is there.
         ("fetch.min.bytes", "1"),
         ("fetch.error.backoff.ms", "200"),
@@ -118,6 +124,7 @@ fn complete(mut own: ClientConfig, context: &Context) -> ClientConfig {
 pub(super) struct Deliveries {
     client: Librdkafka,
     books: Arc<Books>,
+    traces: Option<Arc<Traces>>,
 }
 
 impl ProducerContext for Deliveries {
@@ -129,8 +136,21 @@ impl ProducerContext for Deliveries {
             Ok(record) => {
                 let offset = Some(record.offset()).filter(|offset| *offset >= 0);
                 self.books.acknowledged(sent.partition, sent.id, offset, latency);
+                self.trace(&sent, latency, Ok(offset));
             }
-            Err((error, _)) => self.books.failed(sent.partition, sent.id, &why(error)),
+            Err((error, _)) => {
+                let reason = why(error);
+                self.books.failed(sent.partition, sent.id, &reason);
+                self.trace(&sent, latency, Err(&reason));
+            }
+        }
+    }
+}
+
+impl Deliveries {
+    fn trace(&self, sent: &Sent, latency: Duration, result: Result<Option<i64>, &str>) {
+        if let (Some(traces), Some(place)) = (&self.traces, sent.trace) {
+            traces.produced(place, sent.partition, latency, result);
         }
     }
 }
@@ -157,7 +177,10 @@ macro_rules! delegate_client_context {
             }
 
             fn error(&self, error: KafkaError, reason: &str) {
-                self.client.error(error, reason);
+                // The end of a partition is no error; librdkafka has no other way to tell it.
+                if error.rdkafka_error_code() != Some(RDKafkaErrorCode::PartitionEOF) {
+                    self.client.error(error, reason);
+                }
             }
 
             fn generate_oauth_token(

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, KafkaResult};
-use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::message::{BorrowedMessage, Headers as _, Message};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::watch;
@@ -27,6 +27,7 @@ use crate::ledger::Seen;
 use crate::payload::Payload;
 use crate::run::Context;
 use crate::targets::Targets;
+use crate::traces::{self, Traces};
 use crate::workers::changed;
 
 /// Reads until `stop`.
@@ -36,7 +37,15 @@ pub(super) async fn run(
     targets: watch::Receiver<Arc<Targets>>,
     stop: CancellationToken,
 ) {
-    let mut reading = Reading { context, books, targets, begins: BTreeMap::new(), review: None, reviewed: None };
+    let mut reading = Reading {
+        context,
+        books,
+        targets,
+        begins: BTreeMap::new(),
+        review: None,
+        reviewed: None,
+        counted: BTreeMap::new(),
+    };
     while !stop.is_cancelled() {
         let made = tokio::select! {
             () = stop.cancelled() => return,
@@ -62,6 +71,8 @@ struct Reading {
     /// A question for the bounds of logs, under way.
     review: Option<JoinHandle<Vec<Bounds>>>,
     reviewed: Option<Instant>,
+    /// When an error was counted last, by reason.
+    counted: BTreeMap<String, Instant>,
 }
 
 /// A partition's log: where it begins and ends, as asked at a time.
@@ -93,7 +104,9 @@ impl Reading {
         let again: BTreeMap<i32, Offset> = self
             .begins
             .iter()
-            .map(|(partition, begin)| (*partition, self.books.resume(*partition).map_or(*begin, Offset::Offset)))
+            .map(|(partition, begin)| {
+                (*partition, self.books.resume(*partition).map_or(*begin, Offset::Offset))
+            })
             .collect();
         assign(&self.context, consumer, again).await;
         self.follow(consumer).await;
@@ -118,7 +131,7 @@ impl Reading {
                             move_to(&self.context, consumer, BTreeMap::from([(partition, offset)])).await;
                         }
                     }
-                    Err(KafkaError::PartitionEOF(_)) => (),
+                    Err(KafkaError::PartitionEOF(partition)) => self.books.reader_stands(partition),
                     Err(error) => {
                         self.count(&error);
                         if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
@@ -136,7 +149,8 @@ impl Reading {
     /// Reads the partitions that there are now.
     async fn follow(&mut self, consumer: &Arc<Consumer>) {
         let wanted = self.targets.borrow_and_update().topic_partitions;
-        let gone: Vec<i32> = self.begins.keys().copied().filter(|partition| *partition >= wanted).collect();
+        let gone: Vec<i32> =
+            self.begins.keys().copied().filter(|partition| *partition >= wanted).collect();
         if wanted > 0 && !gone.is_empty() {
             self.begins.retain(|partition, _| *partition < wanted);
             unassign(&self.context, consumer, gone).await;
@@ -158,23 +172,32 @@ impl Reading {
         let mut moves = self.books.take_moves();
         moves.retain(|partition, _| self.begins.contains_key(partition));
         move_to(&self.context, consumer, moves).await;
-        let due = self.reviewed.is_none_or(|last| now.saturating_duration_since(last) >= REVIEW_INTERVAL);
+        let due =
+            self.reviewed.is_none_or(|last| now.saturating_duration_since(last) >= REVIEW_INTERVAL);
         if self.review.is_none() && due {
             let late = self.books.late(now);
             if !late.is_empty() {
                 self.reviewed = Some(now);
-                let (consumer, topic) = (Arc::clone(consumer), self.context.settings.topic.name.clone());
+                let (consumer, topic) =
+                    (Arc::clone(consumer), self.context.settings.topic.name.clone());
                 self.review = Some(spawn_blocking(move || review(&consumer, &topic, &late)));
             }
         }
     }
 
-    fn count(&self, error: &KafkaError) {
+    /// Counts an error, one of a kind a second: librdkafka says some of them twenty times as often.
+    fn count(&mut self, error: &KafkaError) {
         debug!("consumer: {error}");
-        self.context.metrics.consume_error(&why(error));
+        let (reason, now) = (why(error), Instant::now());
+        let last = self.counted.get(&reason);
+        if last.is_some_and(|last| now.saturating_duration_since(*last) < ERROR_INTERVAL) {
+            return;
+        }
+        self.context.metrics.consume_error(&reason);
         if error.rdkafka_error_code().is_some_and(|code| METADATA_ERRORS.contains(&code)) {
             self.context.metrics.refresh_metadata_failed();
         }
+        self.counted.insert(reason, now);
     }
 }
 
@@ -185,7 +208,20 @@ fn seen(context: &Context, record: &BorrowedMessage<'_>) -> Seen {
         .and_then(Payload::read)
         .filter(|payload| payload.producer_id == context.settings.kafka.client_id)
         .map(|payload| (payload.message_id, payload.timestamp));
+    if let (Some(traces), Some((_, sent))) = (&context.traces, own) {
+        trace(traces, record, sent);
+    }
     Seen { offset: record.offset(), own }
+}
+
+/// Goes on in the trace that the record carries.
+fn trace(traces: &Traces, record: &BorrowedMessage<'_>, sent: u64) {
+    let headers = record.headers().into_iter().flat_map(|headers| headers.iter());
+    let header =
+        headers.filter(|header| header.key == traces::HEADER).find_map(|header| header.value);
+    if let Some(header) = header {
+        traces.consumed(header, record.partition(), record.offset(), sent);
+    }
 }
 
 /// Asks the leaders where logs begin and end: some of the partitions, others the next time, within a bounded time.
@@ -215,15 +251,18 @@ async fn assign(context: &Context, consumer: &Arc<Consumer>, partitions: BTreeMa
 /// Reads these partitions no more.
 async fn unassign(context: &Context, consumer: &Arc<Consumer>, partitions: Vec<i32>) {
     let partitions = partitions.into_iter().map(|partition| (partition, Offset::Invalid)).collect();
-    change(context, consumer, partitions, |consumer, list| consumer.incremental_unassign(list)).await;
+    change(context, consumer, partitions, |consumer, list| consumer.incremental_unassign(list))
+        .await;
 }
 
 /// Reads these partitions from elsewhere. What was fetched of them and not handed out yet is dropped by librdkafka.
 async fn move_to(context: &Context, consumer: &Arc<Consumer>, partitions: BTreeMap<i32, i64>) {
     if !partitions.is_empty() {
         unassign(context, consumer, partitions.keys().copied().collect()).await;
-        let partitions =
-            partitions.into_iter().map(|(partition, offset)| (partition, Offset::Offset(offset))).collect();
+        let partitions = partitions
+            .into_iter()
+            .map(|(partition, offset)| (partition, Offset::Offset(offset)))
+            .collect();
         assign(context, consumer, partitions).await;
     }
 }
@@ -277,6 +316,9 @@ const METADATA_ERRORS: [RDKafkaErrorCode; 6] = [
 
 /// How often the ledgers are told the time, and the loop shows that it is alive.
 const TICK: Duration = Duration::from_millis(500);
+
+/// Between two errors of a kind that are counted.
+const ERROR_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Between two attempts to make the client.
 const PAUSE: Duration = Duration::from_secs(5);

@@ -7,7 +7,7 @@ use super::environment::{Given, Problems};
 use super::variables::{self as v, Variable};
 use super::{
     Compatibility, Connections, Coordinators, Credentials, Http, Kafka, MetricSettings, OAuth,
-    Operation, Probe, Sasl, Settings, Status, Tls, Topic, pem,
+    Operation, Probe, Sasl, Settings, Status, Tls, Topic, Traces, pem,
 };
 
 /// Checked settings, and what an operator should know of them.
@@ -276,7 +276,23 @@ fn operation(given: &mut Given) -> Operation {
         dynamic_file: given.text(&v::DYNAMIC_FILE).map(PathBuf::from),
         dynamic_interval: given.milliseconds_from(&v::DYNAMIC_INTERVAL, 0),
         stop_timeout: given.milliseconds(&v::STOP_TIMEOUT),
+        traces: traces(given),
     }
+}
+
+/// An exporter that is not known turns tracing off with a warning, as it did in the original.
+fn traces(given: &mut Given) -> Option<Traces> {
+    let exporter = given.owned(&v::TRACING).to_ascii_lowercase();
+    if !TRACE_EXPORTERS.contains(&exporter.as_str()) {
+        return None;
+    }
+    let base = given.owned(&v::TRACES_BASE);
+    let whole = given.text(&v::TRACES_ENDPOINT).map(str::to_owned);
+    Some(Traces {
+        endpoint: whole.unwrap_or_else(|| format!("{}/v1/traces", base.trim_end_matches('/'))),
+        headers: given.pairs(&v::TRACES_HEADERS, ','),
+        service: given.owned(&v::TRACES_SERVICE),
+    })
 }
 
 fn warnings(given: &Given, compatibility: Compatibility) -> Vec<String> {
@@ -289,7 +305,12 @@ fn warnings(given: &Given, compatibility: Compatibility) -> Vec<String> {
     if given.has(&v::KAFKA_VERSION) {
         without_effect(&[&v::KAFKA_VERSION], "versions are negotiated with each broker");
     }
-    without_effect(&[&v::TRACING], "traces are not exported");
+    if given
+        .text(&v::TRACING)
+        .is_some_and(|text| !TRACE_EXPORTERS.contains(&text.to_ascii_lowercase().as_str()))
+    {
+        without_effect(&[&v::TRACING], "the exporters are otlp and jaeger");
+    }
     if given
         .text(&v::TLS_ENABLED)
         .is_none_or(|text| matches!(text, "0" | "f" | "F" | "false" | "FALSE" | "False"))
@@ -331,3 +352,5 @@ const LABELS_IN_USE: [&str; 13] = [
     "version",
     "coordinator",
 ];
+
+const TRACE_EXPORTERS: [&str; 2] = ["otlp", "jaeger"];

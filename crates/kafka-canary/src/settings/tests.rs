@@ -82,7 +82,7 @@ const STRIMZI: [(&str, &str, &str); 30] = [
     ("PROMETHEUS_CONSTANT_LABELS", "prometheus-constant-labels", ""),
 ];
 
-const OWN: [(&str, &str, &str); 21] = [
+const OWN: [(&str, &str, &str); 25] = [
     ("KAFKA_CANARY_COMPATIBILITY", "compatibility", "none"),
     ("KAFKA_CANARY_PROBE_INTERVAL_MS", "probe-interval-ms", "1000"),
     ("KAFKA_CANARY_ACK_TIMEOUT_MS", "ack-timeout-ms", "5000"),
@@ -108,6 +108,10 @@ const OWN: [(&str, &str, &str); 21] = [
     ("KAFKA_CANARY_OAUTH_CLIENT_SECRET", "oauth-client-secret", ""),
     ("KAFKA_CANARY_OAUTH_SCOPE", "oauth-scope", ""),
     ("KAFKA_CANARY_OAUTH_CA_CERT", "oauth-ca-cert", ""),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "otlp-endpoint", "http://localhost:4318"),
+    ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "otlp-traces-endpoint", ""),
+    ("OTEL_EXPORTER_OTLP_HEADERS", "otlp-headers", ""),
+    ("OTEL_SERVICE_NAME", "otel-service-name", "kafka-canary"),
 ];
 
 #[test]
@@ -169,6 +173,7 @@ fn without_any_the_defaults_hold() {
             dynamic_file: None,
             dynamic_interval: milliseconds(30_000),
             stop_timeout: milliseconds(5000),
+            traces: None,
         },
         compatibility: Compatibility::None,
     };
@@ -424,7 +429,7 @@ fn everything_that_is_wrong_is_said_at_once_and_secrets_never() {
 fn what_has_no_effect_is_a_warning_and_no_end() {
     let given = from(&[
         ("KAFKA_VERSION", "2.8.0"),
-        ("EXPORTER_TYPE_TRACING", "jaeger"),
+        ("EXPORTER_TYPE_TRACING", "zipkin"),
         ("TLS_CA_CERT", "/nowhere"),
         ("SASL_PASSWORD", "x"),
     ])
@@ -433,7 +438,7 @@ fn what_has_no_effect_is_a_warning_and_no_end() {
         given.warnings,
         [
             "KAFKA_VERSION has no effect: versions are negotiated with each broker",
-            "EXPORTER_TYPE_TRACING has no effect: traces are not exported",
+            "EXPORTER_TYPE_TRACING has no effect: the exporters are otlp and jaeger",
             "TLS_CA_CERT has no effect: TLS_ENABLED is false",
             "SASL_PASSWORD has no effect: SASL_MECHANISM is empty",
         ]

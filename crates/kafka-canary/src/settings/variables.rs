@@ -227,7 +227,7 @@ pub(super) const TRACING: Variable = variable(
     "exporter-type-tracing",
     "",
     Text("jaeger|otlp"),
-    "Accepted so that a strimzi-canary deployment starts; traces are not exported, a warning says so",
+    "Send a trace for each record by OTLP over HTTP; Jaeger takes OTLP too",
 );
 pub(super) const CONSTANT_LABELS: Variable = variable(
     "PROMETHEUS_CONSTANT_LABELS",
@@ -379,6 +379,34 @@ pub(super) const OAUTH_CA: Variable = variable(
     Text("PATH|PEM"),
     "Certificates to trust at the token endpoint instead of the system's",
 );
+pub(super) const TRACES_BASE: Variable = variable(
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "otlp-endpoint",
+    "http://localhost:4318",
+    Text("URL"),
+    "Where traces go when EXPORTER_TYPE_TRACING is set; /v1/traces is added",
+);
+pub(super) const TRACES_ENDPOINT: Variable = variable(
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "otlp-traces-endpoint",
+    "",
+    Text("URL"),
+    "The same as a whole address, to which nothing is added",
+);
+pub(super) const TRACES_HEADERS: Variable = variable(
+    "OTEL_EXPORTER_OTLP_HEADERS",
+    "otlp-headers",
+    "",
+    Secret("NAME=VALUE,..."),
+    "Headers of requests with traces",
+);
+pub(super) const TRACES_SERVICE: Variable = variable(
+    "OTEL_SERVICE_NAME",
+    "otel-service-name",
+    "kafka-canary",
+    Text("NAME"),
+    "service.name of traces",
+);
 
 /// strimzi-canary's, in its order.
 pub const STRIMZI: [&Variable; 30] = [
@@ -415,7 +443,7 @@ pub const STRIMZI: [&Variable; 30] = [
 ];
 
 /// The canary's own.
-pub const OWN: [&Variable; 21] = [
+pub const OWN: [&Variable; 25] = [
     &COMPATIBILITY,
     &PROBE_INTERVAL,
     &ACK_TIMEOUT,
@@ -437,6 +465,10 @@ pub const OWN: [&Variable; 21] = [
     &OAUTH_SECRET,
     &OAUTH_SCOPE,
     &OAUTH_CA,
+    &TRACES_BASE,
+    &TRACES_ENDPOINT,
+    &TRACES_HEADERS,
+    &TRACES_SERVICE,
 ];
 
 /// All of them.
