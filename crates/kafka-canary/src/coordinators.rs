@@ -49,8 +49,9 @@ pub async fn run(
             continue;
         }
         shared.watch(&context);
-        if look {
-            let now = Arc::clone(&targets.borrow_and_update());
+        let now = Arc::clone(&targets.borrow_and_update());
+        // Offsets of a topic that is not made yet are refused, and nobody's fault.
+        if look && now.topic_partitions > 0 {
             let mapped = tokio::select! {
                 () = stop.cancelled() => return,
                 mapped = jobs(&context, &now, &group, &mut told_denied) => mapped,
@@ -122,7 +123,12 @@ impl Leaders {
 }
 
 /// The brokers that coordinate, and a group for each.
-async fn jobs(context: &Context, targets: &Targets, group: &str, told_denied: &mut bool) -> Option<Mapped> {
+async fn jobs(
+    context: &Context,
+    targets: &Targets,
+    group: &str,
+    told_denied: &mut bool,
+) -> Option<Mapped> {
     match context.cluster.offset_partitions().await {
         Ok(partitions) if !partitions.is_empty() => {
             return Some(map(Leaders(partitions.into_iter().collect()), targets, group));
@@ -200,7 +206,8 @@ async fn commit(context: Arc<Context>, shared: Arc<Shared>, broker: i32, job: Jo
     let mut kept: Option<Connection> = None;
     loop {
         due.tick().await;
-        let outcome = match timeout(settings.timeout, commit_once(&context, &job, &mut kept)).await {
+        let outcome = match timeout(settings.timeout, commit_once(&context, &job, &mut kept)).await
+        {
             Ok(outcome) => outcome,
             Err(_) => {
                 kept = None;

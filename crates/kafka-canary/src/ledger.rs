@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 mod entry;
+mod memory;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
@@ -137,7 +138,12 @@ impl Ledger {
             self.forget_oldest(out);
         }
         self.first_timestamp.get_or_insert(timestamp);
-        self.entries.push_back(Entry { id, timestamp, sent: self.since_origin(now), state: State::Pending });
+        self.entries.push_back(Entry {
+            id,
+            timestamp,
+            sent: self.since_origin(now),
+            state: State::Pending,
+        });
         self.tally.sent += 1;
         self.tally.pending += 1;
     }
@@ -147,7 +153,8 @@ impl Ledger {
         let Some(entry) = self.entry_mut(id) else { return };
         match entry.state {
             State::Pending => {
-                entry.state = State::Outstanding { offset, late: false, sent_back: false, gone: false };
+                entry.state =
+                    State::Outstanding { offset, late: false, sent_back: false, gone: false };
                 self.tally.pending -= 1;
                 self.tally.outstanding += 1;
                 let Some(offset) = offset else { return };
@@ -303,7 +310,14 @@ impl Ledger {
 /// What reading says.
 impl Ledger {
     /// A record of this ledger was read; true if for the first time.
-    fn read_known(&mut self, id: u64, offset: i64, again: bool, now: Instant, out: &mut Vec<Outcome>) -> bool {
+    fn read_known(
+        &mut self,
+        id: u64,
+        offset: i64,
+        again: bool,
+        now: Instant,
+        out: &mut Vec<Outcome>,
+    ) -> bool {
         let at = self.since_origin(now);
         let Some(entry) = self.entry_mut(id) else { return false };
         let latency_us = at.saturating_sub(entry.sent);
@@ -387,8 +401,9 @@ impl Ledger {
         self.outstanding
             .iter()
             .find(|(_, id)| {
-                self.entry(**id)
-                    .is_some_and(|entry| matches!(entry.state, State::Outstanding { gone: false, .. }))
+                self.entry(**id).is_some_and(|entry| {
+                    matches!(entry.state, State::Outstanding { gone: false, .. })
+                })
             })
             .map(|(offset, _)| *offset)
     }
@@ -405,73 +420,6 @@ impl Ledger {
             self.last_reseat = Some(now);
             out.push(Outcome::ReadFrom(offset));
         }
-    }
-}
-
-/// What is remembered.
-impl Ledger {
-    fn knows(&self, (id, timestamp): (u64, u64)) -> bool {
-        self.entry(id).is_some_and(|entry| entry.timestamp == timestamp)
-    }
-
-    /// Whether this run may have sent it and does not remember.
-    fn may_be_forgotten(&self, (id, timestamp): (u64, u64)) -> bool {
-        let oldest = self.entries.front();
-        self.first_timestamp.is_some_and(|first| first <= timestamp)
-            && oldest.is_none_or(|oldest| id < oldest.id && timestamp <= oldest.timestamp)
-    }
-
-    fn mark_gone(&mut self, id: u64) {
-        if let Some(entry) = self.entry_mut(id)
-            && let State::Outstanding { gone, .. } = &mut entry.state
-        {
-            *gone = true;
-        }
-    }
-
-    /// Makes room for one.
-    fn forget_oldest(&mut self, out: &mut Vec<Outcome>) {
-        let Some(entry) = self.entries.pop_front() else { return };
-        match entry.state {
-            State::Pending | State::ReadPending { .. } => self.tally.pending -= 1,
-            State::Outstanding { offset, .. } => {
-                self.tally.outstanding -= 1;
-                if let Some(offset) = offset {
-                    remove_if_same(&mut self.outstanding, offset, entry.id);
-                }
-            }
-            State::Read { .. } | State::Lost | State::Found { .. } | State::Failed { .. } => return,
-        }
-        self.tally.forgotten += 1;
-        out.push(Outcome::Forgotten(entry.id));
-    }
-
-    /// Gives back the memory of what is long settled.
-    fn forget_settled(&mut self, at: u64) {
-        let remember = micros(self.limits.remember);
-        let old = |entry: &Entry| at.saturating_sub(entry.sent) >= remember;
-        if self.entries.front().is_some_and(old) {
-            self.entries.retain(|entry| !(old(entry) && entry.state.is_settled()));
-            if self.entries.len() < self.entries.capacity() / 4 {
-                self.entries.shrink_to(self.entries.len() * 2);
-            }
-        }
-    }
-
-    fn entry(&self, id: u64) -> Option<&Entry> {
-        self.entries.binary_search_by_key(&id, |entry| entry.id).ok().and_then(|at| self.entries.get(at))
-    }
-
-    fn entry_mut(&mut self, id: u64) -> Option<&mut Entry> {
-        self.entries.binary_search_by_key(&id, |entry| entry.id).ok().and_then(|at| self.entries.get_mut(at))
-    }
-
-    fn late_after_us(&self) -> u64 {
-        micros(self.limits.late_after)
-    }
-
-    fn since_origin(&self, now: Instant) -> u64 {
-        micros(now.saturating_duration_since(self.origin))
     }
 }
 

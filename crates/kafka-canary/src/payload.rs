@@ -25,7 +25,11 @@ impl<'a> Payload<'a> {
     ///
     /// # Errors
     /// None that is known: a string and two numbers always are JSON.
-    pub fn write(&self, value_bytes: Option<usize>, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+    pub fn write(
+        &self,
+        value_bytes: Option<usize>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), serde_json::Error> {
         out.clear();
         serde_json::to_writer(&mut *out, self)?;
         if let Some(length) = value_bytes.filter(|length| *length > out.len()) {
@@ -86,7 +90,11 @@ mod tests {
     fn reads_what_it_wrote_whatever_the_client_id() {
         for id in ["", "c", "with } brace", "quote \" and \\ and ü", "}}}"] {
             for value_bytes in [None, Some(300)] {
-                assert_eq!(Payload::read(&written(&payload(id), value_bytes)), Some(payload(id)), "{id:?}");
+                assert_eq!(
+                    Payload::read(&written(&payload(id), value_bytes)),
+                    Some(payload(id)),
+                    "{id:?}"
+                );
             }
         }
     }

@@ -23,7 +23,11 @@ mod schedule;
 use books::Books;
 
 /// Writes and reads until `stop`.
-pub async fn run(context: Arc<Context>, targets: watch::Receiver<Arc<Targets>>, stop: CancellationToken) {
+pub async fn run(
+    context: Arc<Context>,
+    targets: watch::Receiver<Arc<Targets>>,
+    stop: CancellationToken,
+) {
     let books = Arc::new(Books::new(Arc::clone(&context)));
     // Two tasks, so that neither ever waits for the other's turn. Both end with `stop` alone.
     let mut producing = AbortOnDropHandle::new(tokio::spawn(producer::run(
@@ -42,7 +46,9 @@ pub async fn run(context: Arc<Context>, targets: watch::Receiver<Arc<Targets>>, 
         tracing::error!("a probe loop ended: {error}");
     }
     // Half a probe is none: only after a stop is there something to wait for.
-    if stop.is_cancelled() && let Err(error) = other.await {
+    if stop.is_cancelled()
+        && let Err(error) = other.await
+    {
         tracing::error!("a probe loop ended: {error}");
     }
 }
@@ -74,7 +80,8 @@ pub fn reason(code: RDKafkaErrorCode) -> String {
     while let Some(character) = characters.next() {
         let starts_word = before.is_some_and(|before: char| {
             before.is_lowercase()
-                || (character.is_uppercase() && characters.peek().is_some_and(|next| next.is_lowercase()))
+                || (character.is_uppercase()
+                    && characters.peek().is_some_and(|next| next.is_lowercase()))
         });
         if character.is_uppercase() && starts_word {
             out.push('_');

@@ -21,11 +21,15 @@ impl<Job: Clone + PartialEq> Workers<Job> {
     }
 
     /// Ends the tasks of brokers that have no job any more, and starts those that are missing.
-    pub(crate) fn follow<Work>(&mut self, jobs: BTreeMap<i32, Job>, start: impl Fn(i32, Job) -> Work)
-    where
+    pub(crate) fn follow<Work>(
+        &mut self,
+        jobs: BTreeMap<i32, Job>,
+        start: impl Fn(i32, Job) -> Work,
+    ) where
         Work: Future<Output = ()> + Send + 'static,
     {
-        self.running.retain(|broker, (job, task)| jobs.get(broker) == Some(job) && !task.is_finished());
+        self.running
+            .retain(|broker, (job, task)| jobs.get(broker) == Some(job) && !task.is_finished());
         for (broker, job) in jobs {
             self.running.entry(broker).or_insert_with(|| {
                 let work = tokio::spawn(start(broker, job.clone()));
@@ -60,7 +64,8 @@ mod tests {
     #[test]
     fn turns_are_spread_over_the_interval() {
         for count in [3, 10, 51] {
-            let mut turns: Vec<Duration> = (0..count).map(|n| stagger(n, Duration::from_secs(1))).collect();
+            let mut turns: Vec<Duration> =
+                (0..count).map(|n| stagger(n, Duration::from_secs(1))).collect();
             turns.sort();
             let widest = turns.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
             assert!(turns.iter().all(|turn| *turn < Duration::from_secs(1)));

@@ -27,7 +27,11 @@ fn a_group_belongs_where_java_says() {
 fn every_coordinator_has_a_group_that_hashes_to_it() {
     let leaders = Leaders((0..50).map(|partition| (partition, Some(partition % 3))).collect());
     let mapped = map(leaders, &targets(0..4), "strimzi-canary-group");
-    assert_eq!(mapped.jobs.keys().copied().collect::<Vec<_>>(), [0, 1, 2], "broker 3 leads nothing");
+    assert_eq!(
+        mapped.jobs.keys().copied().collect::<Vec<_>>(),
+        [0, 1, 2],
+        "broker 3 leads nothing"
+    );
     for (id, job) in &mapped.jobs {
         assert_eq!(partition_for(&job.group, 50) % 3, *id);
     }
@@ -36,7 +40,8 @@ fn every_coordinator_has_a_group_that_hashes_to_it() {
 
 #[test]
 fn a_broker_that_leads_one_partition_of_many_is_found() {
-    let leaders = Leaders((0..200).map(|partition| (partition, Some(i32::from(partition == 7)))).collect());
+    let leaders =
+        Leaders((0..200).map(|partition| (partition, Some(i32::from(partition == 7)))).collect());
     let mapped = map(leaders, &targets(0..2), "g");
     assert_eq!(mapped.jobs.len(), 2);
     assert_eq!(partition_for(&mapped.jobs[&1].group, 200), 7);

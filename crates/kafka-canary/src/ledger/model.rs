@@ -156,7 +156,8 @@ impl World {
             };
             *self.seen.entry(name).or_default() += 1;
         }
-        let Tally { sent, pending, outstanding, read, lost, failed, forgotten } = self.ledger.tally();
+        let Tally { sent, pending, outstanding, read, lost, failed, forgotten } =
+            self.ledger.tally();
         assert_eq!(sent, pending + outstanding + read + lost + failed + forgotten);
         assert_eq!(pending, u64::try_from(self.pending.len()).unwrap());
         assert_eq!(failed, u64::try_from(self.failed.len()).unwrap());
@@ -198,7 +199,9 @@ impl World {
             }
             // A retry of the producer: written twice.
             19 => {
-                if let Some((id, Some(_))) = self.pending.iter().next_back().map(|(id, at)| (*id, *at)) {
+                if let Some((id, Some(_))) =
+                    self.pending.iter().next_back().map(|(id, at)| (*id, *at))
+                {
                     self.append(Record::Own(id));
                 }
             }
@@ -242,7 +245,9 @@ fn without_disasters_nothing_is_lost_and_every_number_is_exact() {
             world.step(false);
         }
         world.settle();
-        let given = |ids: &BTreeSet<u64>| ids.iter().filter(|id| world.given.contains_key(*id)).count() as u64;
+        let given = |ids: &BTreeSet<u64>| {
+            ids.iter().filter(|id| world.given.contains_key(*id)).count() as u64
+        };
         let tally = world.ledger.tally();
         assert_eq!(tally.outstanding + tally.lost + tally.forgotten, 0, "seed {seed}");
         assert_eq!(world.count("consumed"), world.acked.len() as u64, "seed {seed}");
@@ -278,7 +283,10 @@ fn with_cut_deleted_and_remade_logs_what_was_given_is_read_and_the_rest_is_lost(
             if let Some(Record::Own(there)) = at.and_then(|at| world.log.get(at))
                 && there == id
             {
-                assert!(world.given.contains_key(id), "seed {seed}: {id} at {offset} was never read");
+                assert!(
+                    world.given.contains_key(id),
+                    "seed {seed}: {id} at {offset} was never read"
+                );
             }
         }
         lost += tally.lost;

@@ -53,7 +53,8 @@ impl Case {
     }
 
     fn check(&self) {
-        let Tally { sent, pending, outstanding, read, lost, failed, forgotten } = self.ledger.tally();
+        let Tally { sent, pending, outstanding, read, lost, failed, forgotten } =
+            self.ledger.tally();
         assert_eq!(sent, pending + outstanding + read + lost + failed + forgotten);
     }
 
@@ -134,7 +135,10 @@ fn order_is_that_of_the_log() {
     case.acked(1, 11);
     case.read(2, 10);
     case.read(1, 11);
-    assert_eq!(case.told(), [consumed(Duration::ZERO), consumed(Duration::ZERO), Noticed(OutOfOrder)]);
+    assert_eq!(
+        case.told(),
+        [consumed(Duration::ZERO), consumed(Duration::ZERO), Noticed(OutOfOrder)]
+    );
 }
 
 #[test]
@@ -223,11 +227,19 @@ fn the_logs_bounds_are_evidence_once_a_record_is_late() {
     case.written(3, 12);
     case.ledger.log(11, 12, case.now);
     case.pass(LATE);
-    assert_eq!(case.told(), [Noticed(Late), Noticed(Late), Noticed(Late), ReadFrom(10)], "asked too early");
+    assert_eq!(
+        case.told(),
+        [Noticed(Late), Noticed(Late), Noticed(Late), ReadFrom(10)],
+        "asked too early"
+    );
     assert!(case.ledger.is_late(case.now));
     case.ledger.log(11, 12, case.now);
     case.pass(SECOND);
-    assert_eq!(case.told(), [Noticed(Lost), Noticed(Lost)], "deleted before it was read, and cut off");
+    assert_eq!(
+        case.told(),
+        [Noticed(Lost), Noticed(Lost)],
+        "deleted before it was read, and cut off"
+    );
     case.read(2, 11);
     assert!(!case.ledger.is_late(case.now));
     assert_eq!(case.tally(), Tally { sent: 3, read: 1, lost: 2, ..Tally::default() });

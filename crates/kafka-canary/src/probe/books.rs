@@ -3,11 +3,11 @@
 //! The lock is held for microseconds and never while waiting. It is taken by three: the producer's loop, librdkafka's
 //! thread that tells of deliveries, and the consumer's loop.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 use crate::ledger::{Ledger, Limits, Outcome, Seen};
 use crate::metrics::Anomaly;
@@ -28,6 +28,17 @@ struct Inner {
     moves: BTreeMap<i32, i64>,
     /// What the gauge says, to set it only when it changes.
     outstanding: BTreeMap<i32, u64>,
+    /// Partitions that were read to their end, or from, at least once.
+    readers: BTreeSet<i32>,
+    /// What was noticed and not logged yet.
+    notes: BTreeMap<(i32, &'static str), Note>,
+}
+
+/// How often something was noticed since it was logged last.
+#[derive(Default)]
+struct Note {
+    records: u64,
+    logged: Option<Instant>,
 }
 
 impl Books {
@@ -43,6 +54,8 @@ impl Books {
         };
         inner.ledgers.retain(|partition, _| exists(partition));
         inner.moves.retain(|partition, _| exists(partition));
+        inner.readers.retain(|partition| exists(partition));
+        inner.notes.retain(|(partition, _), _| exists(partition));
         // Series of partitions that are no targets any more are gone; those that come back begin anew.
         inner.outstanding.retain(|partition, _| targets.leader(*partition).is_some());
         inner.targets = targets;
@@ -59,7 +72,13 @@ impl Books {
     }
 
     /// It was acknowledged, so long after it was sent.
-    pub(super) fn acknowledged(&self, partition: i32, id: u64, offset: Option<i64>, latency: Duration) {
+    pub(super) fn acknowledged(
+        &self,
+        partition: i32,
+        id: u64,
+        offset: Option<i64>,
+        latency: Duration,
+    ) {
         if let Some(leader) = self.lock().targets.leader(partition) {
             self.context.metrics.produced(partition, leader, latency);
             self.context.health.produced(partition, true);
@@ -87,12 +106,23 @@ impl Books {
         }
         self.apply(partition, |ledger, out| ledger.read(seen, now, out));
         let mut inner = self.lock();
+        inner.readers.insert(partition);
         if partition == 0
             && let Some(position) = inner.ledgers.get(&partition).and_then(Ledger::position)
         {
             self.context.position.set(position);
         }
         inner.moves.remove(&partition)
+    }
+
+    /// A partition was read to its end.
+    pub(super) fn reader_stands(&self, partition: i32) {
+        self.lock().readers.insert(partition);
+    }
+
+    /// Whether somebody reads a partition.
+    pub(super) fn has_reader(&self, partition: i32) -> bool {
+        self.lock().readers.contains(&partition)
     }
 
     /// The log's bounds, as asked at `asked`.
@@ -107,11 +137,16 @@ impl Books {
             self.apply(partition, |ledger, out| ledger.tick(now, out));
         }
         let mut inner = self.lock();
-        let Inner { targets, ledgers, outstanding, .. } = &mut *inner;
+        let Inner { targets, ledgers, outstanding, notes, .. } = &mut *inner;
+        log(notes, now);
         for (partition, ledger) in ledgers {
             let now = ledger.tally().outstanding;
-            if targets.leader(*partition).is_some() && outstanding.insert(*partition, now) != Some(now) {
-                self.context.metrics.outstanding(*partition, usize::try_from(now).unwrap_or(usize::MAX));
+            if targets.leader(*partition).is_some()
+                && outstanding.insert(*partition, now) != Some(now)
+            {
+                self.context
+                    .metrics
+                    .outstanding(*partition, usize::try_from(now).unwrap_or(usize::MAX));
             }
         }
     }
@@ -119,7 +154,12 @@ impl Books {
     /// Partitions with records that should have been read by now.
     pub(super) fn late(&self, now: Instant) -> Vec<i32> {
         let inner = self.lock();
-        inner.ledgers.iter().filter(|(_, ledger)| ledger.is_late(now)).map(|(partition, _)| *partition).collect()
+        inner
+            .ledgers
+            .iter()
+            .filter(|(_, ledger)| ledger.is_late(now))
+            .map(|(partition, _)| *partition)
+            .collect()
     }
 
     /// Where readers are to go.
@@ -144,8 +184,12 @@ impl Books {
         }
         for outcome in &out {
             if let Outcome::ReadFrom(offset) = outcome {
+                debug!(partition, offset, "reading goes on elsewhere");
                 inner.moves.insert(partition, *offset);
             }
+        }
+        for text in out.iter().filter_map(note) {
+            inner.notes.entry((partition, text)).or_default().records += 1;
         }
         // A partition that is read but not produced to any more has no series: it would be there for ever.
         let leader = inner.targets.leader(partition);
@@ -153,7 +197,6 @@ impl Books {
         if let Some(leader) = leader {
             self.count(partition, leader, &out);
         }
-        tell(partition, &out);
     }
 
     fn count(&self, partition: i32, leader: i32, outcomes: &[Outcome]) {
@@ -176,34 +219,36 @@ impl Books {
     }
 }
 
-/// One line for each kind of outcome, however many there are of it.
-fn tell(partition: i32, outcomes: &[Outcome]) {
-    let noticed = |wanted: Anomaly| outcomes.iter().filter(|outcome| **outcome == Outcome::Noticed(wanted)).count();
-    for (anomaly, text) in [
-        (Anomaly::Lost, "acknowledged records are lost"),
-        (Anomaly::Late, "acknowledged records are not read in time"),
-        (Anomaly::OutOfOrder, "records came after one that was sent later"),
-        (Anomaly::Duplicated, "records were read again"),
-        (Anomaly::Unacknowledged, "records were written although the producer got an error"),
-    ] {
-        match noticed(anomaly) {
-            0 => (),
-            records => warn!(partition, records, "{text}"),
+/// What the log says of an outcome, if anything.
+fn note(outcome: &Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::Noticed(Anomaly::Lost) => Some("acknowledged records are lost"),
+        Outcome::Noticed(Anomaly::Late) => Some("acknowledged records are not read in time"),
+        Outcome::Noticed(Anomaly::OutOfOrder) => Some("records came after one that was sent later"),
+        Outcome::Noticed(Anomaly::Duplicated) => Some("records were read again"),
+        Outcome::Noticed(Anomaly::Unacknowledged) => {
+            Some("records were written although the producer got an error")
         }
-    }
-    match noticed(Anomaly::Foreign) {
-        0 => (),
-        records => debug!(partition, records, "records are not this canary's"),
-    }
-    for outcome in outcomes {
-        match outcome {
-            Outcome::Found(id) => info!(partition, id, "a record that was counted as lost was read after all"),
-            Outcome::ReadFrom(offset) => debug!(partition, offset, "reading goes on elsewhere"),
-            Outcome::Consumed(_) | Outcome::Noticed(_) | Outcome::Forgotten(_) => (),
-        }
-    }
-    let forgotten = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Forgotten(_))).count();
-    if forgotten > 0 {
-        warn!(partition, forgotten, "more records wait than are remembered; what becomes of these will not be known");
+        Outcome::Noticed(Anomaly::Foreign) => Some("records are not this canary's"),
+        Outcome::Found(_) => Some("records that were counted as lost were read after all"),
+        Outcome::Forgotten(_) => Some(
+            "more records wait than are remembered; what becomes of the oldest will not be known",
+        ),
+        Outcome::Consumed(_) | Outcome::ReadFrom(_) => None,
     }
 }
+
+/// One line for a partition and kind, however many records there are of it, and not again for [`LOG_INTERVAL`].
+fn log(notes: &mut BTreeMap<(i32, &'static str), Note>, now: Instant) {
+    for ((partition, text), note) in notes {
+        let quiet =
+            note.logged.is_some_and(|last| now.saturating_duration_since(last) < LOG_INTERVAL);
+        if note.records > 0 && !quiet {
+            warn!(partition, records = note.records, "{text}");
+            *note = Note { records: 0, logged: Some(now) };
+        }
+    }
+}
+
+/// Between two lines of a kind.
+const LOG_INTERVAL: Duration = Duration::from_secs(10);

@@ -31,7 +31,9 @@ impl Schedule {
     pub(super) fn follow(&mut self, partitions: impl Iterator<Item = i32>, now: Instant) {
         let mut before = std::mem::take(&mut self.next);
         for partition in partitions {
-            let due = before.remove(&partition).unwrap_or_else(|| now + stagger(partition, self.interval));
+            let due = before
+                .remove(&partition)
+                .unwrap_or_else(|| now + stagger(partition, self.interval));
             self.next.insert(partition, due);
         }
     }
