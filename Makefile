@@ -138,6 +138,18 @@ dist: wasm ## write dist/release/; with IMAGE=registry/repository also Istio's m
 push: ## push the image of dist/release/ to IMAGE, as REGISTRY_USERNAME with REGISTRY_PASSWORD
 	$(PYTHON) -B release/push.py "$(IMAGE)"
 
+.PHONY: canary-image
+canary-image: ## write dist/canary/: kafka-canary as one static program, and its image; needs musl-tools
+	CARGO="$(CARGO)" $(PYTHON) -B release/canary.py --source "$(SOURCE)"
+
+.PHONY: push-canary
+push-canary: ## push the image of dist/canary/ to IMAGE, as `push` does
+	$(PYTHON) -B release/push.py "$(IMAGE)" --layout dist/canary/kafka-canary.oci
+
+.PHONY: canary-facts
+canary-facts: ## print name=value lines about dist/canary/, for the workflow
+	@$(PYTHON) -B release/canary.py --facts --image "$(IMAGE)"
+
 .PHONY: release-check
 release-check: ## whether this commit may be released as TAG
 	$(PYTHON) -B release/check.py "$(TAG)"

@@ -8,7 +8,7 @@ import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
-# What an entry is: a file on disk (a symbolic link stays one), or bytes.
+# What an entry is: a file on disk (a symbolic link stays one, and what may be run stays so), or bytes.
 Entries = Mapping[str, Path | bytes]
 
 

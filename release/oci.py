@@ -52,16 +52,20 @@ def write(folder: Path, module: bytes, facts: Facts) -> str:
     return layout(folder, [tar({PLUGIN: module})], facts, COMPAT)
 
 
-def layout(folder: Path, layers: Sequence[bytes], facts: Facts, annotations: dict[str, str]) -> str:
-    """An image of the given tars. The manifest stands alone: an index could be resolved for the wrong platform."""
-    labels = _labels(facts)
+def layout(folder: Path, layers: Sequence[bytes], facts: Facts, annotations: dict[str, str],
+           title: str = TITLE, description: str = DESCRIPTION, run: Json | None = None) -> str:
+    """An image of the given tars. The manifest stands alone: an index could be resolved for the wrong platform.
+
+    `run` is how a container of it is started, in the words of the image's configuration: Entrypoint, User and such.
+    """
+    labels = _labels(facts, title, description)
     blobs = [Blob(compressed(layer), LAYER) for layer in layers]
     config = _json(CONFIG, {
         "created": facts.created,
-        # What those ask for who resolve an image; the module itself runs on any.
+        # What those ask for who resolve an image; the filter's module itself runs on any.
         "architecture": "amd64",
         "os": "linux",
-        "config": {"Labels": labels},
+        "config": {**(run or {}), "Labels": labels},
         "rootfs": {"type": "layers", "diff_ids": [Blob(layer, LAYER).digest for layer in layers]},
         "history": [{"created": facts.created, "created_by": "release/oci.py"} for _ in layers]})
     manifest = _json(MANIFEST, {
@@ -100,8 +104,8 @@ def _stored(folder: Path, descriptor: Json) -> Blob:
     return blob
 
 
-def _labels(facts: Facts) -> dict[str, str]:
-    told = {"title": TITLE, "description": DESCRIPTION, "version": facts.version, "licenses": facts.licence,
+def _labels(facts: Facts, title: str, description: str) -> dict[str, str]:
+    told = {"title": title, "description": description, "version": facts.version, "licenses": facts.licence,
             "created": facts.created, "revision": facts.revision, "source": facts.source}
     return {f"org.opencontainers.image.{name}": value for name, value in told.items() if value}
 
