@@ -16,7 +16,7 @@ LAB_FOLDER := $(abspath $(or $(KAFKA_FILTER_LAB),.lab))
 TARGET_FOLDER := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
 # What is built and tested natively; the shell and the benchmark's filters exist for wasm alone.
-NATIVE := -p kafka-wire -p kafka-filter -p kafka-schema-gen -p kafka-bench
+NATIVE := -p kafka-wire -p kafka-filter -p kafka-schema-gen -p kafka-canary -p kafka-bench
 WASM := -p kafka-filter-wasm -p kafka-bench-filters
 # A small host that runs the built module.
 WASM_HOST := -p kafka-filter-wasm-tests
