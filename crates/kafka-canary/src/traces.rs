@@ -68,7 +68,7 @@ impl Traces {
             .filter(|url| matches!(url.scheme(), "https" | "http") && url.has_host())
             .ok_or_else(|| {
                 format!(
-                    "OTEL_EXPORTER_OTLP_ENDPOINT: {:?} is no address; write http://host:4318",
+                    "OTEL_EXPORTER_OTLP_ENDPOINT: {:?} is no address; write http://localhost:4318",
                     traces.endpoint
                 )
             })?;
