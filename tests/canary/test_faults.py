@@ -13,14 +13,14 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from canary import FAST, Canary, delete_topic, leaders, produce, read_topic
-from lab import Gate, Kafka, Listener, free_port, wait_until
+from lab import Gate, Kafka, Listener, Stats, free_port, tools, wait_until
 
 FAILED = "kafka_canary_records_produce_failed_total"
 READ = "kafka_canary_records_consumed_total"
 DUE = "kafka_canary_produce_due_total"
 
 
-def _of(stats, name: str, partition: int) -> float:  # type: ignore[no-untyped-def]
+def _of(stats: Stats, name: str, partition: int) -> float:
     return float(stats.total(name, partition=str(partition)))
 
 
@@ -176,8 +176,10 @@ def test_the_whole_cluster_away(here: Path, gated: tuple[Kafka, list[Gate]]) -> 
 def test_no_cluster_from_the_start(here: Path) -> None:
     nobody = f"127.0.0.1:{free_port()}"
     with Canary(here, nobody, "nowhere", {"EXPECTED_CLUSTER_SIZE": "3"}) as canary:
-        stats = canary.wait_for("failures", lambda stats: len(stats.by(FAILED, "partition", "reason")) == 3)
-        assert set(stats.by(FAILED, "reason")) == {("no_cluster",)}
+        stats = canary.wait_for("failures", lambda stats: len(
+            stats.by(FAILED, "partition", reason="no_cluster")) == 3)
+        # A machine that was too busy to try is told apart.
+        assert set(stats.by(FAILED, "reason")) <= {("no_cluster",), ("missed",)}
         stats.metric("strimzi_canary_topic_describe_cluster_error_total").at_least(1)
         status, body = canary.get("/readiness")
         assert status == 503 and nobody in body
@@ -187,7 +189,8 @@ def test_no_cluster_from_the_start(here: Path) -> None:
 def test_foreign_and_broken_records(here: Path, single: Kafka) -> None:
     topic = "foreign"
     with Canary(here, single.bootstrap, topic) as canary:
-        canary.wait_until_serving(1)
+        # The first second's records were read in one go.
+        canary.wait_for("a steady state", lambda stats: stats.total(READ) >= 20)
         before = canary.stats()
         strangers = [b"", b"\xff\x00", b"{}", b'{"producerId":"other","messageId":1,"timestamp":1}', b"[" * 5000,
                      b'{"producerId":"strimzi-canary-client","messageId":99999999,"timestamp":1}']
@@ -215,26 +218,54 @@ def test_duplicates(here: Path, single: Kafka) -> None:
         stats.metric("kafka_canary_records_lost_total").value(0)
 
 
-def test_records_deleted_before_they_are_read_are_lost(here: Path, gated: tuple[Kafka, list[Gate]]) -> None:
-    """The reader is held up (its connections are cut after the acknowledgements), the records are deleted meanwhile."""
-    kafka, gates = gated
-    topic = "deleted-records"
-    with Canary(here, _through(gates), topic) as canary:
-        canary.wait_until_serving(3)
-        harmed = _partition_led_by(kafka, topic, 1)
-        admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
-        lost = 0.0
-        deadline = time.monotonic() + 60
-        # Deleting up to the end again and again hits records between their acknowledgement and their reading.
-        while not lost and time.monotonic() < deadline:
-            for _ in range(50):
-                admin.delete_records([TopicPartition(topic, harmed, -1)])
-            for future in admin.delete_records([TopicPartition(topic, harmed, -1)]).values():
-                future.result(10)
-            lost = canary.stats().total("kafka_canary_records_lost_total", partition=str(harmed))
-        assert lost, "records that were deleted unread are not reported"
+def test_throttling_is_latency_and_what_is_deleted_unread_is_lost(here: Path, single: Kafka) -> None:
+    """A quota holds the canary's reading up: latency first. Then records are deleted that it has not read: lost."""
+    topic, client = "throttled", "throttled-canary"
+    settings = {"CLIENT_ID": client, "KAFKA_CANARY_LATE_AFTER_MS": "3000"}
+    with Canary(here, single.bootstrap, topic, settings) as canary:
+        canary.wait_for("a steady state", lambda stats: stats.total(READ) >= 30)
         before = canary.stats()
-        canary.wait_for("records", lambda stats: _of(stats - before, READ, harmed) >= 5)
+        _quota(single, client, "--add-config", "consumer_byte_rate=150")
+        try:
+            slow = canary.wait_for("late reading", lambda stats: _seconds_above(stats - before, "end_to_end", "1") >= 3)
+            assert _seconds_above(slow - before, "produce", "1") == 0, "writing is not held up"
+            slow.metric("kafka_canary_records_lost_total").value(0)
+            canary.wait_for("records on their way", lambda stats: stats.total("kafka_canary_records_outstanding") >= 10)
+            admin = AdminClient({"bootstrap.servers": single.bootstrap})
+            (deleted,) = admin.delete_records([TopicPartition(topic, 0, -1)]).values()
+            deleted.result(10)
+        finally:
+            _quota(single, client, "--delete-config", "consumer_byte_rate")
+        lost = canary.wait_for("losses", lambda stats: stats.total("kafka_canary_records_lost_total") >= 5, 60)
+        canary.wait_for("reading to catch up", lambda stats: stats.total("kafka_canary_records_outstanding") <= 3, 60)
+        end = canary.stats()
+        accounted = end.total(READ) + end.total("kafka_canary_records_lost_total")
+        assert abs(accounted - end.total("kafka_canary_records_produced_total")) <= 5, "each ends in one way"
+        assert end.total("kafka_canary_records_lost_total") - lost.total("kafka_canary_records_lost_total") <= 40
+
+
+def test_slow_acknowledgements(here: Path, single: Kafka) -> None:
+    client = "slow-canary"
+    settings = {"CLIENT_ID": client, "KAFKA_CANARY_ACK_TIMEOUT_MS": "10000", "KAFKA_CANARY_LATE_AFTER_MS": "20000"}
+    with Canary(here, single.bootstrap, "slow", settings) as canary:
+        canary.wait_for("a steady state", lambda stats: stats.total(READ) >= 30)
+        before = canary.stats()
+        _quota(single, client, "--add-config", "producer_byte_rate=150")
+        try:
+            canary.wait_for("slow writing", lambda stats: _seconds_above(stats - before, "produce", "1") >= 3)
+        finally:
+            _quota(single, client, "--delete-config", "producer_byte_rate")
+
+
+def _quota(kafka: Kafka, client: str, *change: str) -> None:
+    tools.java(tools.CONFIGS, "--bootstrap-server", kafka.bootstrap, "--alter", "--entity-type", "clients",
+               "--entity-name", client, *change)
+
+
+def _seconds_above(stats: Stats, what: str, bound: str) -> float:
+    """How many observations of a latency were above the bound, one of its buckets."""
+    name = f"kafka_canary_{what}_latency_seconds"
+    return stats.total(f"{name}_bucket", le="+Inf") - stats.total(f"{name}_bucket", le=bound)
 
 
 def test_the_topic_deleted_under_it(here: Path, single: Kafka) -> None:
