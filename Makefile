@@ -16,7 +16,9 @@ LAB_FOLDER := $(abspath $(or $(KAFKA_FILTER_LAB),.lab))
 TARGET_FOLDER := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
 # What is built and tested natively; the shell and the benchmark's filters exist for wasm alone.
-NATIVE := -p kafka-wire -p kafka-filter -p kafka-schema-gen -p kafka-canary -p kafka-bench
+NATIVE := -p kafka-wire -p kafka-filter -p kafka-schema-gen -p kafka-bench
+# With the profile that ships: OpenSSL and librdkafka, which they are linked with, take minutes for each profile.
+TOOLS := --release -p kafka-canary
 WASM := -p kafka-filter-wasm -p kafka-bench-filters
 # A small host that runs the built module.
 WASM_HOST := -p kafka-filter-wasm-tests
@@ -51,23 +53,25 @@ demo: setup-demo wasm ## watch real traffic through real Envoy (DURATION=20 ends
 
 .PHONY: demo-canary
 demo-canary: setup-demo canary ## watch the canary probe three real brokers while one is frozen, about 90 seconds
-	@$(LAB_FOLDER)/venv/bin/python -B tests/demo/canary.py
+	@$(LAB_FOLDER)/venv/bin/python -B tests/demo/watch_canary.py
 
 ## Test
 
 .PHONY: test
-test: setup check test-unit test-wasm test-release test-monitoring test-istio test-e2e ## everything: sets up, checks, and runs all tests
+test: setup check test-unit test-wasm test-release test-monitoring test-istio test-canary test-e2e ## everything: sets up, checks, and runs all tests
 
 .PHONY: check
 check: setup-rust ## formatting, lints, documentation, licences, generated files, house rules
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --all-targets $(NATIVE) $(WASM_HOST) -- -D warnings
+	$(CARGO) clippy --locked --all-targets $(TOOLS) -- -D warnings
 	$(CARGO) clippy --locked --target wasm32-wasip1 $(WASM) -- -D warnings
 	$(DOC) $(NATIVE)
+	$(DOC) $(TOOLS)
 	$(DOC) --target wasm32-wasip1 $(WASM)
 	$(LAB_FOLDER)/cargo/bin/cargo-deny --locked --workspace check bans licenses sources
 	$(CARGO) test --locked -p kafka-filter --test generated
-	$(CARGO) test --locked -p kafka-canary --test generated
+	$(CARGO) test --locked $(TOOLS) --test generated
 	$(CARGO) test --locked -p kafka-schema-gen --test drift
 	$(PYTHON) -B -m unittest discover -s tests/demo
 	$(PYTHON) -B -m unittest discover -s tests/tidy
@@ -75,6 +79,7 @@ check: setup-rust ## formatting, lints, documentation, licences, generated files
 .PHONY: test-unit
 test-unit: setup-schemas ## rules of each module, every API and version, and the laws on known hostile input
 	$(CARGO) test --locked $(NATIVE)
+	$(CARGO) test --locked $(TOOLS)
 	$(CARGO) test --locked --manifest-path fuzz/Cargo.toml
 
 .PHONY: test-wasm
@@ -194,7 +199,7 @@ setup-demo setup-rust setup-schemas: setup-%:
 .PHONY: generate
 generate: kafka-tables ## write all generated files anew
 	UPDATE_GENERATED=1 $(CARGO) test --locked -p kafka-filter --test generated
-	UPDATE_GENERATED=1 $(CARGO) test --locked -p kafka-canary --test generated
+	UPDATE_GENERATED=1 $(CARGO) test --locked $(TOOLS) --test generated
 	$(PYTHON) envoy/dashboards/source/generate.py
 
 .PHONY: kafka-tables

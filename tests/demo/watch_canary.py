@@ -9,9 +9,10 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+TESTS = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(TESTS), str(TESTS / "canary")]
 
-from canary.canary import Canary  # noqa: E402
+from canary import Canary  # noqa: E402
 from lab import Kafka, Stats, end_on_signals, run_folder  # noqa: E402
 
 # What happens, and how long it is watched.
