@@ -1,6 +1,6 @@
 //! The reference page of the documentation is what the program says of its variables and metrics.
 //!
-//! `UPDATE_GENERATED=1 cargo test -p kafka-canary --test generated` writes it anew.
+//! `UPDATE_GENERATED=1 cargo test --release -p kafka-canary --test generated` writes it anew.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may fail by panicking")]
 
@@ -12,7 +12,7 @@ use kafka_canary::settings::MetricSettings;
 use kafka_canary::settings::variables::{Form, OWN, STRIMZI, Variable};
 
 const PAGE: &str = "docs/canary-reference.md";
-const UPDATE_COMMAND: &str = "UPDATE_GENERATED=1 cargo test -p kafka-canary --test generated";
+const UPDATE_COMMAND: &str = "UPDATE_GENERATED=1 cargo test --release -p kafka-canary --test generated";
 
 #[test]
 fn the_reference_is_current() {
@@ -131,7 +131,7 @@ fn cell(text: &str) -> String {
 
 const INTRODUCTION: &str = "\
 <!-- Generated from crates/kafka-canary/src/settings/variables.rs and crates/kafka-canary/src/metrics/; written anew by
-     UPDATE_GENERATED=1 cargo test -p kafka-canary --test generated -->
+     UPDATE_GENERATED=1 cargo test --release -p kafka-canary --test generated -->
 # kafka-canary: variables and metrics
 
 What [kafka-canary](canary.md) can be told, and what it tells. Names are an interface: one may be added, none is renamed.
