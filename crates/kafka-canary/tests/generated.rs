@@ -12,7 +12,8 @@ use kafka_canary::settings::MetricSettings;
 use kafka_canary::settings::variables::{Form, OWN, STRIMZI, Variable};
 
 const PAGE: &str = "docs/canary-reference.md";
-const UPDATE_COMMAND: &str = "UPDATE_GENERATED=1 cargo test --release -p kafka-canary --test generated";
+const UPDATE_COMMAND: &str =
+    "UPDATE_GENERATED=1 cargo test --release -p kafka-canary --test generated";
 
 #[test]
 fn the_reference_is_current() {
