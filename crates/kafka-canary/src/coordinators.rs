@@ -30,6 +30,7 @@ pub async fn run(
     let group = context.settings.probe.group.clone();
     let mut workers = Workers::new();
     let mut told_denied = false;
+    let mut unknown = true;
     let shared = Arc::new(Shared { reached: Mutex::new(Instant::now()), moved: Notify::new() });
     let enabled = context.settings.coordinators.enabled;
     let mut remap = tokio::time::interval(REMAP_INTERVAL);
@@ -42,7 +43,8 @@ pub async fn run(
             () = changed(&mut targets) => true,
             () = shared.moved.notified() => true,
             _ = remap.tick() => true,
-            _ = awake.tick() => false,
+            // Who coordinates what could not be learnt: once more.
+            _ = awake.tick() => unknown,
         };
         context.health.progress(Loop::Coordinators);
         if !enabled {
@@ -56,6 +58,7 @@ pub async fn run(
                 () = stop.cancelled() => return,
                 mapped = jobs(&context, &now, &group, &mut told_denied) => mapped,
             };
+            unknown = mapped.is_none();
             if let Some(mapped) = mapped {
                 let jobs = kept(mapped, &now, &workers);
                 workers.follow(jobs, |broker, job| {
