@@ -71,7 +71,8 @@ def test_coordinators_and_connections(here: Path, three: Kafka) -> None:
         canary.wait_for("connections", lambda stats: len(
             stats.by("kafka_canary_connection_latency_seconds_count", "broker")) == 3)
         # Brokers that have been away lead no partition of it until somebody moves leaders back.
-        coordinators = {(str(leader),) for leader in leaders(three.bootstrap, "__consumer_offsets").values()}
+        led = wait_until("leaders of the offsets", lambda: leaders(three.bootstrap, "__consumer_offsets"), 20)
+        coordinators = {(str(leader),) for leader in led.values()}
         stats = canary.wait_for("commits", lambda stats: stats.by(
             "kafka_canary_commit_latency_seconds_count", "broker").keys() == coordinators)
     assert stats.total("kafka_canary_commits_failed_total") == 0
