@@ -62,3 +62,17 @@ def test_a_broker_that_is_not_reached(here: Path) -> None:
 def test_what_cannot_be_configured_is_named() -> None:
     done = _check("localhost:9092", SASL_MECHANISM="KERBEROS")
     assert done.returncode == 2 and "SASL_MECHANISM" in done.stderr and "SCRAM-SHA-512" in done.stderr
+
+
+def test_a_broker_that_is_replaced_meanwhile_is_not_called_served(three: Kafka) -> None:
+    assert _check(three.bootstrap, TOPIC="replaced").returncode == 0
+    three.child(2).freeze()
+    try:
+        done = _check(three.bootstrap, "--output", "json", TOPIC="replaced", KAFKA_CANARY_ACK_TIMEOUT_MS="30000",
+                      KAFKA_CANARY_LATE_AFTER_MS="30000", timeout=120)
+    finally:
+        three.child(2).thaw()
+    three.wait_for(2)
+    assert done.returncode == 1, done.stdout + done.stderr
+    (row,) = [row for row in json.loads(done.stdout)["partitions"] if row["broker"] == 3]
+    assert row["verdict"] != "served", row
