@@ -196,23 +196,22 @@ impl State {
         if self.compatibility == Compatibility::Strimzi {
             return Ok(());
         }
-        match &self.cluster {
-            None => return Err(format!("the cluster at {} was not reached yet", self.bootstrap)),
-            Some(Err(reason)) => return Err(format!("the cluster is not reached: {reason}")),
-            Some(Ok(())) if self.partitions == 0 => {
-                return Err("no partition is probed yet".to_owned());
-            }
-            Some(Ok(())) => (),
+        // Whoever is served is ready, also while an admin call fails.
+        let unread = self.last_consumed.map(|last| now.duration_since(last));
+        if unread.is_some_and(|unread| unread <= self.window) {
+            return Ok(());
         }
-        match self.last_consumed {
-            None => Err("no record was read yet".to_owned()),
-            Some(last) if now.duration_since(last) > self.window => Err(format!(
+        Err(match (&self.cluster, unread) {
+            (None, _) => format!("the cluster at {} was not reached yet", self.bootstrap),
+            (Some(Err(reason)), _) => format!("the cluster does not serve: {reason}"),
+            (Some(Ok(())), _) if self.partitions == 0 => "no partition is probed yet".to_owned(),
+            (Some(Ok(())), None) => "no record was read yet".to_owned(),
+            (Some(Ok(())), Some(unread)) => format!(
                 "no record was read on any partition for {} s; at most {} s are allowed",
-                now.duration_since(last).as_secs(),
+                unread.as_secs(),
                 self.window.as_secs()
-            )),
-            Some(_) => Ok(()),
-        }
+            ),
+        })
     }
 }
 

@@ -21,7 +21,7 @@ async fn it_goes_on_until_the_cluster_answers_and_makes_the_topic_then() {
     assert_eq!(bench.metric("strimzi_canary_client_creation_error_total"), 12.0);
     assert_eq!(bench.metric("strimzi_canary_topic_describe_cluster_error_total"), 12.0);
     assert_eq!(bench.metric("kafka_canary_client_errors_total{reason=\"refused\"}"), 12.0);
-    assert_eq!(bench.readiness(), "the cluster is not reached: no broker: refused");
+    assert_eq!(bench.readiness(), "the cluster does not serve: no broker: refused");
     assert_eq!(bench.targets(), " on  of 0");
 
     bench.trouble(Trouble::default());
