@@ -12,8 +12,8 @@ mod round;
 use report::Report;
 
 use crate::cluster::{Cluster, ClusterState, TopicState};
+use crate::context::Context;
 use crate::plan::{self, Movement, Present, Step};
-use crate::run::{Context, RunError};
 use crate::settings::{Settings, Topic};
 
 /// The subcommand's own flags.
@@ -34,7 +34,7 @@ pub async fn run(settings: Settings, options: Options) -> u8 {
     let context = match Context::new(settings) {
         // A check is told by its exit status; it has no traces.
         Ok((context, _)) => context,
-        Err(RunError::Configuration(reason) | RunError::Fault(reason)) => {
+        Err(reason) => {
             report::say(&reason);
             return 2;
         }

@@ -11,8 +11,8 @@ use tokio::time::{MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use crate::context::Context;
 use crate::health::Loop;
-use crate::run::Context;
 use crate::targets::Targets;
 use crate::workers::{Workers, changed, stagger};
 

@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::cluster::CallError;
+use crate::context::Context;
 use crate::health::Loop;
-use crate::run::Context;
 use crate::targets::{Broker, Targets};
 use crate::wire::Connection;
 use crate::workers::{Workers, changed, stagger};

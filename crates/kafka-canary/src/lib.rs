@@ -21,11 +21,13 @@
 //! | [`traces`] | a trace for each record, when asked for |
 //! | [`logs`], [`dynamic`] | logs, and the file that changes their level |
 //! | [`check`] | one round and a table, for scripts |
+//! | [`context`] | what every loop may use |
 //! | [`run`] | the parts, wired and stopped |
 
 pub mod check;
 pub mod cluster;
 pub mod connections;
+pub mod context;
 pub mod coordinators;
 pub mod dynamic;
 pub mod health;

@@ -4,14 +4,13 @@
 //! waits for another: nothing here waits for a broker at all, librdkafka does, with a queue for each partition.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use rdkafka::types::RDKafkaErrorCode;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::run::Context;
+use crate::context::Context;
 use crate::targets::Targets;
 
 mod books;
@@ -50,22 +49,6 @@ pub async fn run(
         && let Err(error) = other.await
     {
         tracing::error!("a probe loop ended: {error}");
-    }
-}
-
-/// How far the topic's first partition is read: what is committed for the group, which then shows its true lag.
-#[derive(Debug, Default)]
-pub struct Position(AtomicI64);
-
-impl Position {
-    /// The offset behind the record read last.
-    #[must_use]
-    pub fn get(&self) -> i64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    fn set(&self, offset: i64) {
-        self.0.store(offset, Ordering::Relaxed);
     }
 }
 

@@ -30,8 +30,8 @@ mod tests;
 
 use round::Reconciler;
 
+use crate::context::Context;
 use crate::health::Loop;
-use crate::run::Context;
 use crate::settings::Settings;
 use crate::targets::Targets;
 

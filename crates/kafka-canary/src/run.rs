@@ -15,33 +15,11 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::cluster::Cluster;
-use crate::health::Health;
+use crate::context::Context;
 use crate::logs::Logs;
-use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::targets::Targets;
-use crate::traces::{Exporter, Traces};
-use crate::wire::Wire;
 use crate::{connections, coordinators, dynamic, http, probe, reconcile};
-
-/// What every loop may use.
-pub struct Context {
-    /// What is configured.
-    pub settings: Arc<Settings>,
-    /// Where outcomes are counted.
-    pub metrics: Arc<Metrics>,
-    /// Connections to brokers.
-    pub wire: Arc<Wire>,
-    /// Admin calls.
-    pub cluster: Arc<Cluster>,
-    /// Where outcomes are told for readiness, liveness and `/status`.
-    pub health: Arc<Health>,
-    /// Where the reader is, for the commits.
-    pub position: Arc<probe::Position>,
-    /// Where records are traced; none when tracing is off.
-    pub traces: Option<Arc<Traces>>,
-}
 
 /// Why the program ends other than by a signal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,36 +40,6 @@ impl fmt::Display for RunError {
 
 impl std::error::Error for RunError {}
 
-impl Context {
-    /// Makes what the settings describe; nothing is connected yet.
-    ///
-    /// # Errors
-    /// Settings that the metrics, OpenSSL or librdkafka refuse.
-    pub fn new(settings: Settings) -> Result<(Arc<Self>, Option<Exporter>), RunError> {
-        let metrics =
-            Metrics::new(&settings.metrics, &settings.kafka.client_id, &settings.topic.name)
-                .map_err(|error| {
-                    RunError::Configuration(format!(
-                        "PROMETHEUS_CONSTANT_LABELS or buckets do not fit the metrics: {error}"
-                    ))
-                })?;
-        let wire = Wire::new(&settings.kafka)
-            .map_err(|error| RunError::Configuration(error.to_string()))?;
-        let wire = Arc::new(wire);
-        let (traces, exporter) = Traces::new(&settings).map_err(RunError::Configuration)?.unzip();
-        let context = Arc::new(Self {
-            metrics: Arc::new(metrics),
-            cluster: Arc::new(Cluster::new(wire.clone())),
-            wire,
-            health: Arc::new(Health::new(&settings)),
-            position: Arc::default(),
-            traces: traces.map(Arc::new),
-            settings: Arc::new(settings),
-        });
-        Ok((context, exporter))
-    }
-}
-
 /// Runs until SIGTERM or SIGINT.
 ///
 /// # Errors
@@ -106,7 +54,7 @@ pub async fn run(settings: Settings, logs: Logs) -> Result<(), RunError> {
     let mut terminated = Signals::new()
         .map_err(|error| RunError::Fault(format!("no signal can be heard: {error}")))?;
     let panicked = notice_panics();
-    let (context, exporter) = Context::new(settings)?;
+    let (context, exporter) = Context::new(settings).map_err(RunError::Configuration)?;
     announce(&context.settings, &listener);
 
     let stop = CancellationToken::new();

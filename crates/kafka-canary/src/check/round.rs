@@ -17,8 +17,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::report::Outcome;
 use crate::cluster::TopicState;
+use crate::context::Context;
 use crate::payload::Payload;
-use crate::run::Context;
 use crate::wire::Librdkafka;
 
 type Consumer = StreamConsumer<Librdkafka>;

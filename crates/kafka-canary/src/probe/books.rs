@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use tracing::{debug, warn};
 
+use crate::context::Context;
 use crate::ledger::{Ledger, Limits, Outcome, Seen};
 use crate::metrics::Anomaly;
-use crate::run::Context;
 use crate::targets::Targets;
 
 /// All that is known of records.

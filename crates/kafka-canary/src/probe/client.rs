@@ -14,7 +14,7 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use super::books::Books;
 use super::reason;
-use crate::run::Context;
+use crate::context::Context;
 use crate::traces::{Place, Traces};
 use crate::wire::Librdkafka;
 

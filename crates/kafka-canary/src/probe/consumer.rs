@@ -22,10 +22,10 @@ use tracing::{debug, error, warn};
 
 use super::books::Books;
 use super::client::{self, Consumer, why};
+use crate::context::Context;
 use crate::health::Loop;
 use crate::ledger::Seen;
 use crate::payload::Payload;
-use crate::run::Context;
 use crate::targets::Targets;
 use crate::traces::{self, Traces};
 use crate::workers::changed;
