@@ -1,0 +1,16 @@
+//! What an HTTP client writes and reads, without HTTP and without Kafka: request bodies become [`Record`]s that borrow
+//! from the body, and [`Outcome`]s, one for each record and in its order, become a status and a response body.
+//!
+//! Nothing here opens a socket, reads a clock or knows a client library: bodies are hostile bytes, and this crate is
+//! what is fuzzed. Three dialects: kprf's `POST /push`, Confluent REST v3, and raw bodies.
+
+pub mod outcome;
+pub mod push;
+pub mod raw;
+pub mod record;
+pub mod refusal;
+pub mod v3;
+
+pub use outcome::{Outcome, Position};
+pub use record::{Header, Record};
+pub use refusal::Refusal;

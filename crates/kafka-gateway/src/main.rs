@@ -1,0 +1,3 @@
+//! The program `kafka-gateway`.
+
+fn main() {}
