@@ -54,6 +54,7 @@ def all_parts() -> list[Part]:
         _python(),
         *(_older_envoy(version) for version in PINS["envoy"]["older"]),
         _cyclonedx(),
+        _schemathesis(),
         _compose_spec(),
         _npm(),
         _kcat(),
@@ -81,6 +82,7 @@ def groups() -> dict[str, list[str]]:
         "monitoring": [*demo, "compose-spec", "kcat", "prometheus"],
         "istio": [*demo, "kcat", "prometheus", *(f"envoy-{version}" for version in PINS["envoy"]["older"])],
         "canary": demo,
+        "gateway": [*demo, "schemathesis"],
         "release": [*demo, "kcat", "cyclonedx"],
         "rust": ["wasm-bindgen-cli", "cargo-deny"],
         "fuzz": ["cargo-fuzz", "nightly"],
@@ -182,6 +184,20 @@ def _cyclonedx() -> Part:
 
     return Part("cyclonedx", "CycloneDX's schemas and their validator from PyPI", requirements.read_text() + sys.version,
                 paths.CYCLONEDX.is_dir, install)
+
+
+def _schemathesis() -> Part:
+    """Apart from the virtual environment: one test runs it as a command, and it brings much along."""
+    requirements = paths.HERE / "requirements-gateway.txt"
+
+    def install() -> None:
+        scratch = _scratch("schemathesis")
+        _run([sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps", "--only-binary",
+              ":all:", "-q", "--target", str(scratch), "-r", str(requirements)])
+        _replace(scratch, paths.SCHEMATHESIS)
+
+    return Part("schemathesis", "Schemathesis from PyPI: requests made from an OpenAPI document",
+                requirements.read_text() + sys.version, paths.SCHEMATHESIS.is_dir, install)
 
 
 def _compose_spec() -> Part:
