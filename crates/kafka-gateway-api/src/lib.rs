@@ -9,8 +9,13 @@ pub mod push;
 pub mod raw;
 pub mod record;
 pub mod refusal;
+pub mod response;
 pub mod v3;
 
 pub use outcome::{Outcome, Position};
 pub use record::{Header, Record};
 pub use refusal::Refusal;
+pub use response::Response;
+
+/// The OpenAPI document of the whole server, as `/openapi.yaml` serves it.
+pub const OPENAPI: &str = include_str!("../openapi.yaml");

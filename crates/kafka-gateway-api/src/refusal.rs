@@ -1,6 +1,7 @@
 //! Why a record, or a whole request, was not taken: one list for all dialects, each with its HTTP status, the numeric
 //! code of Confluent REST v3, a stable name, a text for people, and whether and when to try again.
 
+use std::fmt;
 use std::time::Duration;
 
 /// Why a record, or a whole request, was not taken.
@@ -77,3 +78,113 @@ pub enum Refusal {
         message: String,
     },
 }
+
+impl Refusal {
+    /// The HTTP status when it is the whole answer.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Malformed(_) => 400,
+            Self::Unauthenticated => 401,
+            Self::Forbidden(_) => 403,
+            Self::UnknownCluster(_) | Self::UnknownTopic(_) | Self::UnknownPartition { .. } => 404,
+            Self::InProgress => 409,
+            Self::TooLarge { .. } => 413,
+            Self::UnsupportedMediaType(_) => 415,
+            Self::Unprocessable(_) | Self::KeyReused => 422,
+            Self::RateLimited { .. } => 429,
+            Self::Full { .. } | Self::Stopping | Self::LogFailed(_) => 503,
+            Self::Kafka { status, .. } => *status,
+            Self::Unknown { .. } => 504,
+        }
+    }
+
+    /// The numeric code, as Confluent REST v3 builds them: the status, or the status and two digits.
+    #[must_use]
+    pub fn error_code(&self) -> i32 {
+        match self {
+            Self::UnknownCluster(_) => 40403,
+            Self::UnknownTopic(_) => 40401,
+            Self::UnknownPartition { .. } => 40402,
+            other => i32::from(other.status()),
+        }
+    }
+
+    /// A stable name, fit for a label of a metric.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "malformed",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Forbidden(_) => "forbidden",
+            Self::UnknownCluster(_) => "unknown_cluster",
+            Self::UnknownTopic(_) => "unknown_topic",
+            Self::UnknownPartition { .. } => "unknown_partition",
+            Self::InProgress => "in_progress",
+            Self::TooLarge { .. } => "too_large",
+            Self::UnsupportedMediaType(_) => "unsupported_media_type",
+            Self::Unprocessable(_) => "unprocessable",
+            Self::KeyReused => "key_reused",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Full { .. } => "full",
+            Self::Stopping => "stopping",
+            Self::LogFailed(_) => "log_failed",
+            Self::Kafka { .. } => "kafka",
+            Self::Unknown { .. } => "unknown",
+        }
+    }
+
+    /// How long to wait before the next attempt; `None` where another attempt is refused again, or no time is known.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after, .. } | Self::Full { retry_after, .. } => {
+                Some(*retry_after)
+            }
+            Self::InProgress | Self::Stopping | Self::LogFailed(_) => Some(Duration::from_secs(1)),
+            Self::Kafka { status: 503, .. } => Some(Duration::from_secs(1)),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(what) | Self::Unprocessable(what) => to.write_str(what),
+            Self::Unauthenticated => {
+                to.write_str("an API key or a client certificate that this gateway knows is needed")
+            }
+            Self::Forbidden(topic) => write!(to, "this client may not write to topic {topic}"),
+            Self::UnknownCluster(cluster) => {
+                write!(to, "cluster {cluster} is not behind this gateway")
+            }
+            Self::UnknownTopic(topic) => write!(to, "topic {topic} does not exist"),
+            Self::UnknownPartition { topic, partition } => {
+                write!(to, "topic {topic} has no partition {partition}")
+            }
+            Self::InProgress => to.write_str(
+                "a request with this Idempotency-Key is being worked on: try again for its answer",
+            ),
+            Self::TooLarge { size_bytes, limit_bytes } => {
+                write!(to, "{size_bytes} bytes are more than the limit of {limit_bytes}")
+            }
+            Self::UnsupportedMediaType(what) => to.write_str(what),
+            Self::KeyReused => to.write_str(
+                "this Idempotency-Key was used for another request: use a new key for each request",
+            ),
+            Self::RateLimited { limit, .. } => write!(to, "the rate limit of {limit} is reached"),
+            Self::Full { what, .. } => write!(to, "{what} is full: try again later"),
+            Self::Stopping => {
+                to.write_str("the gateway is stopping: try again, elsewhere or later")
+            }
+            Self::LogFailed(text) => write!(to, "the write-ahead log cannot be written: {text}"),
+            Self::Kafka { name, message, .. } => write!(to, "{name}: {message}"),
+            Self::Unknown { name, message, .. } => {
+                write!(to, "{name}: {message}; whether the record was written is not known")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
