@@ -18,12 +18,21 @@ TARGET_FOLDER := $(abspath $(or $(CARGO_TARGET_DIR),target))
 # What is built and tested natively; the shell and the benchmark's filters exist for wasm alone.
 NATIVE := -p kafka-wire -p kafka-filter -p kafka-schema-gen -p kafka-bench
 # With the profile that ships: OpenSSL and librdkafka, which they are linked with, take minutes for each profile.
-TOOLS := --release -p kafka-canary
+TOOLS := --release -p kafka-canary -p kafka-gateway -p kafka-gateway-api
 WASM := -p kafka-filter-wasm -p kafka-bench-filters
 # A small host that runs the built module.
 WASM_HOST := -p kafka-filter-wasm-tests
 # The crates whose tests run once more where usize has 32 bits.
 CORE := -p kafka-wire -p kafka-filter
+
+# A program of the workspace in dist/, replaced at once: one that runs goes on with the old file.
+define program
+	$(CARGO) build --locked --release -p $(1)
+	@mkdir -p dist
+	@cp $(TARGET_FOLDER)/release/$(1) dist/.$(1).new
+	@mv dist/.$(1).new dist/$(1)
+	@printf 'dist/$(1): %s bytes\n' "$$(wc -c < dist/$(1))"
+endef
 
 # Pages for maintainers: private items are in them, so links to these are fine.
 DOC := RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' $(CARGO) doc --locked --no-deps --document-private-items
@@ -41,11 +50,11 @@ wasm: ## build dist/kafka_filter.wasm
 
 .PHONY: canary
 canary: ## build dist/kafka-canary (compiles librdkafka and OpenSSL the first time: minutes)
-	$(CARGO) build --locked --release -p kafka-canary
-	@mkdir -p dist
-	@cp $(TARGET_FOLDER)/release/kafka-canary dist/.kafka-canary.new
-	@mv dist/.kafka-canary.new dist/kafka-canary
-	@printf 'dist/kafka-canary: %s bytes\n' "$$(wc -c < dist/kafka-canary)"
+	$(call program,kafka-canary)
+
+.PHONY: gateway
+gateway: ## build dist/kafka-gateway (the same libraries)
+	$(call program,kafka-gateway)
 
 .PHONY: demo
 demo: setup-demo wasm ## watch real traffic through real Envoy (DURATION=20 ends by itself)
@@ -58,7 +67,7 @@ demo-canary: setup-demo canary ## watch the canary probe three real brokers whil
 ## Test
 
 .PHONY: test
-test: setup check test-unit test-wasm test-release test-monitoring test-istio test-canary test-e2e ## everything: sets up, checks, and runs all tests
+test: setup check test-unit test-wasm test-release test-monitoring test-istio test-canary test-gateway test-e2e ## everything: sets up, checks, and runs all tests
 
 .PHONY: check
 check: setup-rust ## formatting, lints, documentation, licences, generated files, house rules
@@ -116,6 +125,10 @@ test-e2e: wasm ## real Envoy, Kafka and clients: transparency and exact counts; 
 .PHONY: test-canary
 test-canary: canary ## the canary against real clusters: faults, scaling, security, what it costs
 	$(LAB) test-canary
+
+.PHONY: test-gateway
+test-gateway: gateway ## the gateway against real brokers: every status, crashes, outages, full disks, security
+	$(LAB) test-gateway
 
 .PHONY: fuzz
 fuzz: ## the laws against hostile input, FUZZ_SECONDS (60) for each target
