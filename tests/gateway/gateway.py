@@ -95,7 +95,8 @@ class Gateway:
             path.write_text(self.file.format(bootstrap=self.bootstrap, port=self.port, metrics_port=self.metrics_port))
         else:
             base = {"kafka": {"brokers": self.bootstrap.split(",")},
-                    "http": {"host": "127.0.0.1", "port": self.port, "metrics_port": self.metrics_port}}
+                    "http": {"address": "127.0.0.1", "port": self.port,
+                             "metrics_address": "127.0.0.1", "metrics_port": self.metrics_port}}
             path.write_text(json.dumps(merged(base, self.settings), indent=1))
         return path
 
@@ -203,4 +204,4 @@ def check(file: str | Path, environment: Mapping[str, str] | None = None) -> sub
 
 def with_log(directory: Path, **more: Any) -> Json:
     """Settings that turn the write-ahead log on."""
-    return {"log": {"directory": str(directory), **more}}
+    return {"wal": {"directory": str(directory), **more}}

@@ -44,6 +44,13 @@ class Topics:
         self.admin.delete_topics([name], operation_timeout=15)[name].result(20)
         wait_until(f"{name} to be gone", lambda: name not in self.names(), 20)
 
+    @property
+    def cluster(self) -> str:
+        """The cluster's id."""
+        found = self.admin.list_topics(timeout=10).cluster_id
+        assert isinstance(found, str)
+        return found
+
     def names(self) -> set[str]:
         return set(self.admin.list_topics(timeout=10).topics)
 
