@@ -37,6 +37,10 @@ pub enum Refusal {
     UnsupportedMediaType(String),
     /// 422: well-formed, and impossible: an illegal topic name, base64 that is none, two values at once; what.
     Unprocessable(String),
+    /// 422: a format that needs a schema registry, which this gateway does not have; where.
+    NoSchemas(String),
+    /// 422: a batch that is empty, too long, or whose entries cannot be told apart; what.
+    Batch(String),
     /// 422: the same Idempotency-Key with another body.
     KeyReused,
     /// 429: a rate limit; which, and when there is room again.
@@ -91,7 +95,7 @@ impl Refusal {
             Self::InProgress => 409,
             Self::TooLarge { .. } => 413,
             Self::UnsupportedMediaType(_) => 415,
-            Self::Unprocessable(_) | Self::KeyReused => 422,
+            Self::Unprocessable(_) | Self::NoSchemas(_) | Self::Batch(_) | Self::KeyReused => 422,
             Self::RateLimited { .. } => 429,
             Self::Full { .. } | Self::Stopping | Self::LogFailed(_) => 503,
             Self::Kafka { status, .. } => *status,
@@ -103,9 +107,14 @@ impl Refusal {
     #[must_use]
     pub fn error_code(&self) -> i32 {
         match self {
-            Self::UnknownCluster(_) => 40403,
+            Self::Forbidden(_) | Self::Kafka { status: 403, .. } => 40301,
             Self::UnknownTopic(_) => 40401,
             Self::UnknownPartition { .. } => 40402,
+            // A topic or a partition: the broker does not say which.
+            Self::Kafka { status: 404, .. } => 40403,
+            Self::Unprocessable(_) | Self::Kafka { status: 422, .. } => 42206,
+            Self::NoSchemas(_) => 42207,
+            Self::Batch(_) => 42208,
             other => i32::from(other.status()),
         }
     }
@@ -124,6 +133,8 @@ impl Refusal {
             Self::TooLarge { .. } => "too_large",
             Self::UnsupportedMediaType(_) => "unsupported_media_type",
             Self::Unprocessable(_) => "unprocessable",
+            Self::NoSchemas(_) => "no_schemas",
+            Self::Batch(_) => "batch",
             Self::KeyReused => "key_reused",
             Self::RateLimited { .. } => "rate_limited",
             Self::Full { .. } => "full",
@@ -131,6 +142,17 @@ impl Refusal {
             Self::LogFailed(_) => "log_failed",
             Self::Kafka { .. } => "kafka",
             Self::Unknown { .. } => "unknown",
+        }
+    }
+
+    /// The code and the name that Kafka or librdkafka gave.
+    #[must_use]
+    pub fn kafka(&self) -> Option<(i32, &'static str)> {
+        match self {
+            Self::Kafka { code, name, .. } | Self::Unknown { code, name, .. } => {
+                Some((*code, name))
+            }
+            _ => None,
         }
     }
 
@@ -151,7 +173,11 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Malformed(what) | Self::Unprocessable(what) => to.write_str(what),
+            Self::Malformed(what)
+            | Self::UnsupportedMediaType(what)
+            | Self::Unprocessable(what)
+            | Self::NoSchemas(what)
+            | Self::Batch(what) => to.write_str(what),
             Self::Unauthenticated => {
                 to.write_str("an API key or a client certificate that this gateway knows is needed")
             }
@@ -169,7 +195,6 @@ impl fmt::Display for Refusal {
             Self::TooLarge { size_bytes, limit_bytes } => {
                 write!(to, "{size_bytes} bytes are more than the limit of {limit_bytes}")
             }
-            Self::UnsupportedMediaType(what) => to.write_str(what),
             Self::KeyReused => to.write_str(
                 "this Idempotency-Key was used for another request: use a new key for each request",
             ),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 /// A response to be sent as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
@@ -17,3 +19,15 @@ pub struct Response {
 
 /// What all dialects answer in.
 pub const JSON: &str = "application/json";
+
+/// What all dialects refuse with, kprf's with more besides.
+#[derive(Serialize)]
+pub(crate) struct Error {
+    pub(crate) error_code: i32,
+    pub(crate) message: String,
+}
+
+/// A body. Its types have no maps and no numbers that JSON lacks, so writing it to memory cannot fail.
+pub(crate) fn json(body: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(body).unwrap_or_default()
+}
