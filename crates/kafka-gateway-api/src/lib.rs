@@ -15,7 +15,7 @@ pub mod v3;
 mod values;
 
 pub use outcome::{Outcome, Position};
-pub use record::{Header, Record};
+pub use record::{Header, IDEMPOTENCY_KEY, Record};
 pub use refusal::Refusal;
 pub use response::Response;
 pub use values::{HEADERS_MAX, TIMESTAMP_MAX_MS};

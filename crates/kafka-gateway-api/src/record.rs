@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+/// The header that [`Record::keyed`] adds.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
 /// One record to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record<'a> {
@@ -29,6 +32,15 @@ pub struct Header<'a> {
 }
 
 impl Record<'_> {
+    /// The same with the header `idempotency-key`, by which a copy of it is recognised in the topic. A header of that
+    /// name that the client gave stays before it.
+    #[must_use]
+    pub fn keyed(mut self, value: &str) -> Self {
+        let value = Some(Cow::Owned(value.as_bytes().to_vec()));
+        self.headers.push(Header { name: Cow::Borrowed(IDEMPOTENCY_KEY), value });
+        self
+    }
+
     /// What limits in bytes count: key, value, and names and values of headers.
     #[must_use]
     pub fn size_bytes(&self) -> usize {

@@ -13,6 +13,12 @@ pub enum Refusal {
     Unauthenticated,
     /// 403: this client may not write to this topic.
     Forbidden(String),
+    /// 404: no such path.
+    UnknownPath,
+    /// 405: the path takes other methods, listed in the header Allow.
+    MethodNotAllowed,
+    /// 408: the body stopped coming.
+    BodyTimeout,
     /// 404: the cluster in the path is not the one behind this gateway.
     UnknownCluster(String),
     /// 404: the topic does not exist, and the gateway does not make topics.
@@ -92,6 +98,9 @@ impl Refusal {
             Self::Unauthenticated => 401,
             Self::Forbidden(_) => 403,
             Self::UnknownCluster(_) | Self::UnknownTopic(_) | Self::UnknownPartition { .. } => 404,
+            Self::UnknownPath => 404,
+            Self::MethodNotAllowed => 405,
+            Self::BodyTimeout => 408,
             Self::InProgress => 409,
             Self::TooLarge { .. } => 413,
             Self::UnsupportedMediaType(_) => 415,
@@ -129,6 +138,9 @@ impl Refusal {
             Self::UnknownCluster(_) => "unknown_cluster",
             Self::UnknownTopic(_) => "unknown_topic",
             Self::UnknownPartition { .. } => "unknown_partition",
+            Self::UnknownPath => "unknown_path",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::BodyTimeout => "body_timeout",
             Self::InProgress => "in_progress",
             Self::TooLarge { .. } => "too_large",
             Self::UnsupportedMediaType(_) => "unsupported_media_type",
@@ -189,6 +201,11 @@ impl fmt::Display for Refusal {
             Self::UnknownPartition { topic, partition } => {
                 write!(to, "topic {topic} has no partition {partition}")
             }
+            Self::UnknownPath => to.write_str("there is nothing here: /openapi.yaml lists what is"),
+            Self::MethodNotAllowed => {
+                to.write_str("this path takes another method: see the header Allow")
+            }
+            Self::BodyTimeout => to.write_str("the body stopped coming before its end"),
             Self::InProgress => to.write_str(
                 "a request with this Idempotency-Key is being worked on: try again for its answer",
             ),

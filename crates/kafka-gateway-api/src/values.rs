@@ -14,8 +14,8 @@ use crate::{Header, Refusal};
 /// One record may have so many headers; Kafka itself sets no limit, and each costs a consumer memory.
 pub const HEADERS_MAX: usize = 256;
 
-/// 9999-12-30T22:00:00.999Z: later times cannot be written as RFC 3339 in every time zone.
-pub const TIMESTAMP_MAX_MS: i64 = 253_402_207_200_999;
+/// 9999-12-30T22:00:00.000Z: later times cannot be written as RFC 3339 in every time zone.
+pub const TIMESTAMP_MAX_MS: i64 = 253_402_207_200_000;
 
 /// RFC 4648 section 4, with or without padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -43,7 +43,7 @@ pub(crate) fn milliseconds(value: i64, place: Place) -> Result<i64, Refusal> {
     if (1..=TIMESTAMP_MAX_MS).contains(&value) {
         return Ok(value);
     }
-    Err(place.unprocessable("must be between 1 and 253402207200999 milliseconds since 1970-01-01"))
+    Err(place.unprocessable("must be between 1 and 253402207200000 milliseconds since 1970-01-01"))
 }
 
 /// RFC 3339, what is finer than milliseconds cut off.
@@ -118,7 +118,7 @@ mod tests {
         }
         assert_eq!(to_rfc_3339(1_000_000_000_000), "2001-09-09T01:46:40.000Z");
         assert_eq!(to_rfc_3339(1_000_000_000_123), "2001-09-09T01:46:40.123Z");
-        assert_eq!(to_rfc_3339(TIMESTAMP_MAX_MS), "9999-12-30T22:00:00.999Z");
+        assert_eq!(to_rfc_3339(TIMESTAMP_MAX_MS), "9999-12-30T22:00:00.000Z");
         assert_eq!(to_rfc_3339(i64::MAX), "");
     }
 

@@ -92,6 +92,12 @@ impl Documents {
         }
     }
 
+    /// Bytes that are no whole document yet.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.buffer.len().saturating_sub(self.start)
+    }
+
     /// At the body's end, when [`Self::next`] has none.
     ///
     /// # Errors
@@ -164,10 +170,15 @@ impl Documents {
         if let Err(error) = self.check_size() {
             return self.fail(error);
         }
-        let document = self.buffer.get(self.start..self.at).unwrap_or_default().to_vec();
-        self.start = self.at;
         self.state = State::Between;
         self.count = self.count.saturating_add(1);
+        if self.start == 0 && self.at == self.buffer.len() {
+            // Usual: one document in a chunk, or a long one in several. Its bytes are not copied again.
+            self.at = 0;
+            return Ok(std::mem::take(&mut self.buffer));
+        }
+        let document = self.buffer.get(self.start..self.at).unwrap_or_default().to_vec();
+        self.start = self.at;
         Ok(document)
     }
 
@@ -210,6 +221,7 @@ mod tests {
                 found.push(document.map(|bytes| String::from_utf8(bytes).expect("UTF-8")));
             }
             assert!(documents.next().is_none(), "more after none");
+            assert!(documents.pending() <= limit, "more is held than a document may have");
         }
         found.extend(documents.finish().err().map(Err));
         found
@@ -299,6 +311,13 @@ mod tests {
         );
         // Before its end is there.
         assert_eq!(cut([&body[..12]], 10).len(), 1);
+        let mut documents = Documents::new(18);
+        documents.push(&body[..12]);
+        assert!(documents.next().is_none());
+        assert_eq!(documents.pending(), 12);
+        documents.push(&body[12..22]);
+        assert!(documents.next().is_some() && documents.next().is_none());
+        assert_eq!(documents.pending(), 2);
         // Space between documents is none of them.
         assert_eq!(cut([&[b' '; 5000][..], b"{}"], 10), [Ok("{}".to_owned())]);
     }
