@@ -3,6 +3,7 @@
 //! bodies mean is in the crate `kafka-gateway-api`.
 
 pub mod auth;
+pub mod check;
 pub mod http;
 pub mod idempotency;
 pub mod intake;

@@ -2,29 +2,26 @@
 //! into these types. An unknown key, a value out of range or two that contradict each other is an error that names its
 //! path and what to write instead.
 
-use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
+mod checked;
+mod environment;
+pub mod keys;
+mod load;
+mod nearest;
 mod problem;
+mod raw;
+mod scope;
+pub mod secret;
+mod summary;
+#[cfg(test)]
+mod tests;
 
+pub use load::load;
 pub use problem::{Problem, Problems};
-
-/// Reads the file, if one is given, puts the environment over it, and checks everything.
-///
-/// # Errors
-/// All that is wrong, at once.
-pub fn load(
-    _path: Option<&Path>,
-    _environment: impl IntoIterator<Item = (OsString, OsString)>,
-) -> Result<Settings, Problems> {
-    Err(Problems(vec![Problem {
-        place: String::from("settings"),
-        given: None,
-        remedy: String::from("cannot be read yet"),
-    }]))
-}
+pub use summary::summary;
 
 /// Everything, checked.
 #[derive(Debug, Clone)]
@@ -47,10 +44,12 @@ pub struct Settings {
     pub output: OutputSettings,
     /// From SIGTERM until the end, at most.
     pub drain_timeout: Duration,
+    /// What was given and has no effect, or is unwise.
+    pub warnings: Vec<String>,
 }
 
 /// The cluster and the clients to it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct KafkaSettings {
     /// librdkafka's properties for every client, in the order to set them; without `acks` and `enable.idempotence`.
     pub properties: Vec<(String, String)>,
@@ -138,7 +137,7 @@ pub struct Access {
 }
 
 /// One known client.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ClientSettings {
     /// A label of metrics, and in log lines.
     pub name: String,
