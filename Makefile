@@ -64,6 +64,10 @@ demo: setup-demo wasm ## watch real traffic through real Envoy (DURATION=20 ends
 demo-canary: setup-demo canary ## watch the canary probe three real brokers while one is frozen, about 90 seconds
 	@$(LAB_FOLDER)/venv/bin/python -B tests/demo/watch_canary.py
 
+.PHONY: demo-gateway
+demo-gateway: setup-demo gateway ## requests of each kind to a real broker, which is stopped for a while, under a minute
+	@$(LAB_FOLDER)/venv/bin/python -B tests/demo/watch_gateway.py
+
 ## Test
 
 .PHONY: test
@@ -168,6 +172,18 @@ push-canary: ## push the image of dist/canary/ to IMAGE, as `push` does
 canary-facts: ## print name=value lines about dist/canary/, for the workflow
 	@$(PYTHON) -B release/canary.py --facts --image "$(IMAGE)"
 
+.PHONY: gateway-image
+gateway-image: ## write dist/gateway/: kafka-gateway as one static program, and its image; needs musl-tools
+	CARGO="$(CARGO)" $(PYTHON) -B release/gateway.py --source "$(SOURCE)"
+
+.PHONY: push-gateway
+push-gateway: ## push the image of dist/gateway/ to IMAGE, as `push` does
+	$(PYTHON) -B release/push.py "$(IMAGE)" --layout dist/gateway/kafka-gateway.oci
+
+.PHONY: gateway-facts
+gateway-facts: ## print name=value lines about dist/gateway/, for the workflow
+	@$(PYTHON) -B release/gateway.py --facts --image "$(IMAGE)"
+
 .PHONY: release-check
 release-check: ## whether this commit may be released as TAG
 	$(PYTHON) -B release/check.py "$(TAG)"
@@ -198,6 +214,11 @@ bench-series: setup-demo wasm ## what a series costs Envoy and Prometheus, about
 .PHONY: bench-attack
 bench-attack: setup-demo wasm ## a hostile client for DURATION (600) seconds; writes docs/performance.md
 	$(PYTHON) tests/bench/bench.py attack --write $(if $(filter-out 0,$(DURATION)),--seconds $(DURATION))
+
+.PHONY: bench-gateway
+bench-gateway: gateway ## kafka-gateway under wrk, beside a stand-in for kprf; 10 minutes; writes docs/performance.md
+	@$(LAB) setup bench-gateway
+	CARGO="$(CARGO)" $(PYTHON) tests/bench/bench.py gateway --write
 
 ## Maintain
 

@@ -58,6 +58,7 @@ def all_parts() -> list[Part]:
         _compose_spec(),
         _npm(),
         _kcat(),
+        _wrk(),
         _prometheus(),
         _kafka(previous),
         _messages(previous),
@@ -84,9 +85,10 @@ def groups() -> dict[str, list[str]]:
         "canary": demo,
         "gateway": [*demo, "schemathesis"],
         "release": [*demo, "kcat", "cyclonedx"],
+        "bench-gateway": [*demo, "wrk"],
         "rust": ["wasm-bindgen-cli", "cargo-deny"],
         "fuzz": ["cargo-fuzz", "nightly"],
-        "default": [part.name for part in all_parts() if part.name not in ("cargo-fuzz", "nightly")],
+        "default": [part.name for part in all_parts() if part.name not in ("cargo-fuzz", "nightly", "wrk")],
     }
 
 
@@ -238,6 +240,14 @@ def _kcat() -> Part:
                 "macOS `brew install kcat`"]
 
     return Part("kcat", "kcat on PATH", "kcat", lambda: not needs(), lambda: None, needs)
+
+
+def _wrk() -> Part:
+    def needs() -> list[str]:
+        return [] if shutil.which("wrk") else ["wrk is not on PATH: Debian/Ubuntu `apt-get install wrk` "
+                                               f"({PINS['debian']['wrk']}); only `make bench-gateway` needs it"]
+
+    return Part("wrk", "wrk on PATH", "wrk", lambda: not needs(), lambda: None, needs)
 
 
 def _prometheus() -> Part:
