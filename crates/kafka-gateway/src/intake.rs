@@ -96,26 +96,30 @@ impl Intake {
     }
 
     /// Decides about every record. Dropping the future gives up the answer, and no record that was taken.
-    pub async fn submit(&self, submission: Submission<'_>) -> Submitted {
+    pub async fn submit(&self, submission: &Submission<'_>) -> Submitted {
         let count = submission.records.len();
         if self.stopping.load(Ordering::Acquire) {
             return whole(count, Refusal::Stopping);
         }
         let Some(key) = submission.idempotency_key else {
-            return fresh(self.work(&submission, vec![None; count], None).await);
+            return fresh(self.work(submission, vec![None; count], None).await);
         };
         let (client, fingerprint) = (&submission.client.name, submission.fingerprint);
         match self.parts.keys.claim(client, key, fingerprint, count, Instant::now()) {
             Claim::InProgress => whole(count, Refusal::InProgress),
             Claim::Reused => whole(count, Refusal::KeyReused),
+            Claim::Full => {
+                let what = "the table of idempotency keys";
+                whole(count, Refusal::Full { what, retry_after: FULL_RETRY })
+            }
             Claim::Answered(outcomes) => Submitted { outcomes: outcomes.to_vec(), replayed: true },
             Claim::New(held) => {
-                fresh(self.work(&submission, vec![None; count], Some(held)).await)
+                fresh(self.work(submission, vec![None; count], Some(held)).await)
             }
             Claim::Again(held, before) => {
                 let left = |outcome: &Outcome| outcome.is_success().then(|| outcome.clone());
                 let slots = before.iter().map(left).collect();
-                fresh(self.work(&submission, slots, Some(held)).await)
+                fresh(self.work(submission, slots, Some(held)).await)
             }
         }
     }
