@@ -242,7 +242,7 @@ fn announce(settings: &Settings, producers_side: &TcpListener, operators_side: &
         listen = local(producers_side),
         management = local(operators_side),
         tls = settings.http.tls.is_some(),
-        log = settings.log.as_ref().map_or("none".into(), |log| log.directory.to_string_lossy()),
+        log = settings.log.as_ref().map(|log| tracing::field::display(log.directory.display())),
         "kafka-gateway started"
     );
 }

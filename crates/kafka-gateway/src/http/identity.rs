@@ -29,7 +29,7 @@ fn subject(name: &X509NameRef) -> Result<String, ErrorStack> {
                 short => short.to_owned(),
             },
         };
-        parts.push(format!("{kind}={}", escaped(&entry.data().as_utf8()?)));
+        parts.push(format!("{kind}={}", escaped(&entry.data().to_string()?)));
     }
     parts.reverse();
     Ok(parts.join(","))

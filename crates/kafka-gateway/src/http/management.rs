@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::extract::State;
@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::App;
 use crate::idempotency::Keys;
+use crate::metrics::LogState;
 use crate::wal::Wal;
 
 /// What the endpoints show.
@@ -57,16 +58,30 @@ impl Shown {
         }
     }
 
-    fn text(&self) -> Result<String, String> {
+    fn text(&self) -> Result<Vec<u8>, String> {
         let metrics = &self.app.metrics;
         metrics.connections(self.app.connections());
         metrics.bodies(self.app.bodies.used());
         metrics.ready(self.ready().is_ok());
         metrics.keys(&self.keys.state());
         if let Some(wal) = &self.wal {
-            metrics.log(&wal.state());
+            metrics.log(&log(wal));
         }
         metrics.text().map_err(|error| error.to_string())
+    }
+}
+
+fn log(wal: &Wal) -> LogState {
+    let state = wal.state();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let accepted = state.oldest_accepted_ms.and_then(|ms| u64::try_from(ms).ok());
+    LogState {
+        bytes: state.bytes_used,
+        limit_bytes: state.bytes_limit,
+        entries_waiting: state.entries_waiting,
+        oldest_age: accepted.map_or(Duration::ZERO, |ms| now.saturating_sub(Duration::from_millis(ms))),
+        dead_letters: state.dead_letters,
+        failing: state.failing.is_some(),
     }
 }
 
