@@ -35,16 +35,33 @@ def test_key_partition_timestamp_and_headers(plain: Gateway, topics: Topics, top
     wide = f"{topic}-wide"
     topics.make(wide, partitions=3)
     by_headers = plain.send("POST", f"/topics/{wide}", b"headers", {
-        "x-kafka-key": "k1", "x-kafka-partition": "2", "x-kafka-timestamp": "1600000000123",
-        "x-kafka-header-trace": "abc", "x-kafka-header-b": "2", "x-other": "not one"})
+        "Kafka-Key": "k1", "Kafka-Partition": "2", "Kafka-Timestamp": "1600000000123", "Kafka-Header-trace": "abc",
+        "Kafka-Header-b": "2", "X-Other": "not one"})
     assert by_headers.status == 200, by_headers
-    by_query = plain.send("POST", f"/topics/{wide}?key=k%C3%BC%20+&partition=1&timestamp=2020-09-13T12:26:40.5Z", b"query")
+    by_query = plain.send("POST", f"/topics/{wide}?key=k%C3%BC%20%2B+&partition=1&timestamp=2020-09-13T12:26:40.5Z&header.Case=a+b", b"query")
     assert by_query.status == 200, by_query
     first, second = sorted(topics.read(wide), key=lambda record: -record.partition)
     assert (first.value, first.key, first.partition, first.timestamp_ms) == (b"headers", b"k1", 2, 1_600_000_000_123)
     assert sorted(first.headers) == [("b", b"2"), ("trace", b"abc")]
     assert (second.value, second.partition, second.timestamp_ms) == (b"query", 1, 1_600_000_000_500)
-    assert second.key in ("kü  ".encode(), "kü +".encode())
+    assert (second.key, second.headers) == ("kü + ".encode(), [("Case", b"a b")])
+    binary = plain.send("POST", f"/topics/{wide}?key_base64=AP8%3D&partition=0", b"binary key")
+    assert binary.status == 200, binary
+    assert {record.key for record in topics.read(wide) if record.partition == 0} == {b"\0\xff"}
+
+
+def test_a_tombstone(plain: Gateway, topics: Topics, topic: str) -> None:
+    assert plain.send("POST", f"/topics/{topic}?tombstone=true&key=k", b"").status == 200
+    assert plain.send("POST", f"/topics/{topic}?tombstone=true&key=k", b"with a value").status == 422
+    record, = topics.read(topic)
+    assert (record.key, record.value) == (b"k", None)
+
+
+def test_a_misspelt_header_is_not_lost_without_a_word(plain: Gateway, topics: Topics, topic: str) -> None:
+    answer = plain.send("POST", f"/topics/{topic}", b"x", {"Kafka-Kee": "k"})
+    assert answer.status == 422 and "Kafka-" in answer.json["message"], answer
+    assert plain.send("POST", f"/topics/{topic}?key=a", b"x", {"Kafka-Key": "b"}).status == 422
+    assert topics.count(topic) == 0
 
 
 def test_asynchronous(plain: Gateway, logged: Gateway, topics: Topics, topic: str) -> None:
@@ -70,7 +87,7 @@ def test_with_curl(here: Path, plain: Gateway, topics: Topics, topic: str) -> No
         raise Failed("the command curl is missing: install the package `curl`")
     file = here / "body"
     file.write_bytes(b"line 1\nline 2\n\0")
-    done = subprocess.run(["curl", "--silent", "--fail-with-body", "--data-binary", f"@{file}", "-H", "x-kafka-key: k",
+    done = subprocess.run(["curl", "--silent", "--fail-with-body", "--data-binary", f"@{file}", "-H", "Kafka-Key: k",
                            f"http://127.0.0.1:{plain.port}/topics/{topic}"], capture_output=True, timeout=20, check=False)
     assert done.returncode == 0, done
     assert topics.read(topic)[0].value == file.read_bytes()
