@@ -61,7 +61,7 @@ def test_one_record_with_everything(plain: Gateway, topics: Topics, topic: str) 
 @pytest.mark.parametrize(("value", "written"), [
     ({"type": "STRING", "data": "plain"}, b"plain"), ({"type": "BINARY", "data": "AP8="}, b"\0\xff"),
     ({"type": "JSON", "data": "text"}, b'"text"'), ({"type": "JSON", "data": 1}, b"1"),
-    ({"type": "JSON", "data": None}, b"null"), ({"type": "JSON", "data": [1, {"a": "b"}]}, b'[1,{"a":"b"}]'), (None, None)],
+    ({"type": "JSON", "data": None}, None), ({"type": "JSON", "data": [1, {"a": "b"}]}, b'[1,{"a":"b"}]'), (None, None)],
     ids=["string", "binary", "json-string", "json-number", "json-null", "json-list", "null"])
 def test_formats(plain: Gateway, topics: Topics, topic: str, value: Json | None, written: bytes | None) -> None:
     answer = send(plain, topics, topic, json.dumps({"value": value}, separators=(",", ":")))
@@ -180,9 +180,9 @@ def test_a_batch(plain: Gateway, topics: Topics, topic: str) -> None:
 def test_a_batch_with_mixed_results(plain: Gateway, topics: Topics, topic: str) -> None:
     answer = batch(plain, topics, topic, [
         {"id": "good", **string("x")}, {"id": "base64", "value": {"type": "BINARY", "data": "%%"}},
-        {"id": "partition", "partition_id": 9, **string("y")}, {"id": "also good", **string("z")}])
+        {"id": "partition", "partition_id": 9, **string("y")}, {"id": "also-good", **string("z")}])
     assert answer.status == 207, answer
-    assert [one["id"] for one in answer.json["successes"]] == ["good", "also good"]
+    assert [one["id"] for one in answer.json["successes"]] == ["good", "also-good"]
     failed = {one["id"]: one["error_code"] for one in answer.json["failures"]}
     assert failed["partition"] == 40402 and str(failed["base64"]).startswith("422"), failed
     assert topics.values(topic) == {b"x": 1, b"z": 1}
