@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kafka_gateway_api::{Outcome, Refusal};
+use kafka_gateway_api::{Outcome, Position, Refusal};
 use prometheus::{Encoder, Registry, TextEncoder};
 use rdkafka::Statistics;
 
@@ -23,7 +23,8 @@ mod tests;
 mod topics;
 
 use crate::producer::Lane;
-pub use topics::{TOPICS_MAX, Topic};
+pub use topics::TOPICS_MAX;
+use topics::Topic;
 
 /// All families and the process's own.
 pub struct Metrics {
@@ -205,32 +206,50 @@ impl Metrics {
         }
     }
 
-    /// The series of a topic that is known to exist; of all others together when there are too many.
-    #[must_use]
-    pub fn topic(&self, name: &str) -> Arc<Topic> {
+    /// The series of a topic that was found to exist; of all others together when there are too many.
+    fn topic(&self, name: &str) -> Arc<Topic> {
         self.topics.get_or_add(name, || self.series(name), || self.other())
     }
 
     /// librdkafka took a record: from now on it is in its queue, until [`Self::delivery`].
-    pub fn sent(&self, topic: &Topic) {
+    pub fn sent(&self, topic: &str) {
+        let topic = self.topic(topic);
         topic.sent.inc();
         topic.queue.inc();
     }
 
     /// librdkafka did not take a record; its error code.
-    pub fn send_failed(&self, topic: &Topic, code: i32) {
+    pub fn send_failed(&self, topic: &str, code: i32) {
+        let topic = self.topic(topic);
         topic.sent.inc();
-        self.kprf.error(topic, code);
+        self.kprf.error(&topic, code);
     }
 
     /// librdkafka reported what became of a record, so long after it took it.
-    pub fn delivery(&self, lane: Lane, topic: &Topic, took: Duration, result: Result<(), i32>) {
+    pub fn delivery(
+        &self,
+        lane: Lane,
+        topic: &str,
+        took: Duration,
+        result: &Result<Position, Refusal>,
+    ) {
+        let topic = self.topic(topic);
         topic.queue.dec();
         topic.send_duration.observe(milliseconds(took));
         self.native.delivery(lane, took, result.is_ok());
-        if let Err(code) = result {
-            self.kprf.error(topic, code);
+        if let Err(refusal) = result {
+            self.kprf.error(&topic, kprf::code(refusal));
         }
+    }
+
+    /// A client to Kafka got an error that it cannot go on from, and is replaced.
+    pub fn fatal(&self, lane: Lane, error: &'static str) {
+        self.native.fatal.with_label_values(&[lane.name(), error]).inc();
+    }
+
+    /// A client to Kafka reported an error that is about no record: a broker away, a login refused.
+    pub fn client_error(&self, client: &'static str, error: &'static str) {
+        self.native.client_errors.with_label_values(&[client, error]).inc();
     }
 
     /// What librdkafka says of one lane's client. Totals that went back are those of a new client.

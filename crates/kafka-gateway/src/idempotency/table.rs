@@ -100,6 +100,11 @@ impl Table {
         self.settings.window
     }
 
+    #[cfg(test)]
+    pub(super) fn aging_len(&self) -> usize {
+        self.aging.len()
+    }
+
     pub(super) fn state(&self) -> KeysState {
         KeysState {
             keys: self.keys.len(),

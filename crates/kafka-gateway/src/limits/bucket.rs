@@ -19,7 +19,7 @@ pub(super) struct Bucket {
     pace: u64,
 }
 
-/// No process passes so many records or bytes in a second: faster limits are this one, and no number overflows in 58 years.
+/// No process passes so many records or bytes in a second. Faster limits are this one: ticks last for 58 years.
 const PER_SECOND_MAX: f64 = 1e10;
 /// Below, the product of pace and cost would leave its type; it is a unit in three hundred years.
 const PER_SECOND_MIN: f64 = 1e-10;
@@ -34,7 +34,10 @@ impl Bucket {
         reason = "both are positive, and below 2^64 by the bounds of the rate"
     )]
     pub(super) fn new(rate: Rate) -> Self {
-        // A NaN takes the lower bound.
+        #[expect(
+            clippy::manual_clamp,
+            reason = "a NaN takes the lower bound, which `clamp` would keep"
+        )]
         let per_second = rate.per_second.max(PER_SECOND_MIN).min(PER_SECOND_MAX);
         let unit = (SECOND_NS / per_second).ceil().max(1.0);
         let pace = per_second * unit / SECOND_NS * (1_u64 << PACE_BITS) as f64;

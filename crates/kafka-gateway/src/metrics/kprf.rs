@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kafka_gateway_api::Refusal;
 use prometheus::{Histogram, HistogramVec, IntCounterVec, IntGaugeVec, Registry, Result};
 
 use super::codes::ByCode;
@@ -81,5 +82,16 @@ impl Kprf {
 
     pub(super) fn error(&self, topic: &Topic, code: i32) {
         self.errors.with_label_values(&[topic.label.as_str(), &code.to_string()]).inc();
+    }
+}
+
+/// The protocol's code of a refusal: the gateway has words of its own for some.
+pub(super) fn code(refusal: &Refusal) -> i32 {
+    match refusal {
+        Refusal::UnknownTopic(_) | Refusal::UnknownPartition { .. } => 3,
+        Refusal::TooLarge { .. } => 10,
+        Refusal::Forbidden(_) => 29,
+        // -199 is librdkafka's `_FAIL`.
+        other => other.kafka().map_or(-199, |(code, _)| code),
     }
 }

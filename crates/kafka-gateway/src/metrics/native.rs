@@ -28,6 +28,8 @@ pub(super) struct Native {
     lanes: [LaneSeries; 4],
     pub(super) refusals: IntCounterVec,
     pub(super) kafka_errors: IntCounterVec,
+    pub(super) fatal: IntCounterVec,
+    pub(super) client_errors: IntCounterVec,
     pub(super) rate_limited: IntCounterVec,
     pub(super) topic_records: IntCounterVec,
     pub(super) topic_bytes: IntCounterVec,
@@ -85,6 +87,16 @@ impl Native {
                 "kafka_errors_total",
                 "Records that were answered with an error of Kafka or librdkafka, by its name",
                 &["error"],
+            )?,
+            fatal: into.counters(
+                "clients_lost_total",
+                "Clients to Kafka that got an error they cannot go on from, and were replaced",
+                &["acks", "error"],
+            )?,
+            client_errors: into.counters(
+                "client_errors_total",
+                "Errors of clients to Kafka that are about no record: a broker away, a login refused",
+                &["client", "error"],
             )?,
             rate_limited: into.counters(
                 "rate_limited_records_total",

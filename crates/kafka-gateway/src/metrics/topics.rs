@@ -14,7 +14,7 @@ pub const TOPICS_MAX: usize = 256;
 pub(super) const OTHER: &str = "__other__";
 
 /// The series of one topic, or of all that have none of their own.
-pub struct Topic {
+pub(super) struct Topic {
     pub(super) label: String,
     pub(super) sent: IntCounter,
     pub(super) queue: IntGauge,

@@ -12,10 +12,13 @@ pub(in crate::metrics) struct Keys {
     in_progress: Gauge,
     outcomes: Gauge,
     forgotten: IntCounter,
-    claims: [(IntCounter, fn(&KeysState) -> u64); 6],
+    claims: [(IntCounter, Read); 6],
     /// Held while the counters are brought up to a state.
     setting: Mutex<()>,
 }
+
+/// Reads one total.
+type Read = fn(&KeysState) -> u64;
 
 impl Keys {
     pub(super) fn register(into: &mut Family<'_>) -> Result<Self> {
