@@ -23,6 +23,7 @@ mod tests;
 mod topics;
 
 use crate::producer::Lane;
+use crate::wal::Observer;
 pub use topics::TOPICS_MAX;
 use topics::Topic;
 
@@ -258,21 +259,6 @@ impl Metrics {
         self.statistics.update(lane, statistics, known);
     }
 
-    /// An entry was written to the write-ahead log, as far as its policy for syncing asks before the answer.
-    pub fn log_append(&self, entries: usize, size_bytes: usize, took: Duration) {
-        self.native.log.appended(entries, size_bytes, took);
-    }
-
-    /// The write-ahead log was synced to the disk, or could not be.
-    pub fn log_sync(&self, took: Duration, ok: bool) {
-        self.native.log.synced(took, ok);
-    }
-
-    /// A record from the log was refused for good, and is a dead letter now.
-    pub fn dead_letter(&self, refusal: &str) {
-        self.native.log.dead_letters.with_label_values(&[refusal]).inc();
-    }
-
     /// An entry from before the start was sent again.
     pub fn log_replayed(&self, entries: u64) {
         self.native.log.replayed.inc_by(entries);
@@ -323,6 +309,20 @@ impl Metrics {
 
     fn other(&self) -> Topic {
         self.series(topics::OTHER)
+    }
+}
+
+impl Observer for Metrics {
+    fn appended(&self, entries: usize, size_bytes: usize, took: Duration) {
+        self.native.log.appended(entries, size_bytes, took);
+    }
+
+    fn synced(&self, took: Duration, ok: bool) {
+        self.native.log.synced(took, ok);
+    }
+
+    fn dead_letter(&self, refusal_name: &str) {
+        self.native.log.dead_letters.with_label_values(&[refusal_name]).inc();
     }
 }
 

@@ -170,9 +170,9 @@ fn the_log_and_the_keys_are_as_they_were_set() {
         dead_letters: 2,
         failing: true,
     });
-    metrics.log_append(4, 400, Duration::from_micros(700));
-    metrics.log_sync(Duration::from_millis(2), true);
-    metrics.log_sync(Duration::from_millis(2), false);
+    metrics.appended(4, 400, Duration::from_micros(700));
+    metrics.synced(Duration::from_millis(2), true);
+    metrics.synced(Duration::from_millis(2), false);
     metrics.dead_letter("too_large");
     metrics.log_replayed(7);
     metrics.log_skipped(5);

@@ -40,7 +40,7 @@ impl Log {
             appended_bytes: into.counter("log_appended_bytes_total", "Bytes that were written to the log")?,
             append: into.single_histogram(
                 "log_append_duration_seconds",
-                "Time until an entry was in the log as its policy for syncing asks",
+                "Time until a group of entries was in the log as its policy for syncing asks",
                 &SECONDS,
             )?,
             sync: into.single_histogram("log_sync_duration_seconds", "Time that syncing the log to the disk took", &SECONDS)?,
