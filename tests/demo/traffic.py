@@ -65,7 +65,7 @@ class Traffic:
         _join(self._writers, 15.0)
         self._written.set()
         # Those that read all topics leave by themselves; the slow one would take minutes.
-        _join([thread for thread in self._readers if thread.name != self._search_index.__name__], 10.0)
+        _join([thread for thread in self._readers if thread.name != self._search_index.__name__], 20.0)
         self._stop.set()
         _join(self._readers, 15.0)
 
@@ -144,9 +144,8 @@ class Traffic:
         partitions = sum(TOPICS[name][0] for name in names)
         try:
             while not until():
-                # Long enough for a fetch of every partition.
-                had_any = consumer.consume(500, timeout=1.0 if self._written.is_set() else 0.1)
-                if self._written.is_set() and not had_any and len(consumer.assignment()) == partitions:
+                had_any = consumer.consume(500, timeout=0.1)
+                if self._written.is_set() and not had_any and _read_to_the_end(consumer, partitions):
                     return
         finally:
             consumer.close()
@@ -225,6 +224,24 @@ class Traffic:
             # Ctrl-C reaches kcat too, so a bad exit is none of the demo's failures.
             tools.kcat("-b", self._bootstrap, "-t", "orders", "-P", stdin='{"by": "hand"}\n', timeout=30, fails=True)
             tools.kcat("-b", self._bootstrap, "-L", timeout=30, fails=True)
+
+
+def _read_to_the_end(consumer: Consumer, partitions: int) -> bool:
+    """Whether the member has all partitions, and nothing of them is left to read.
+
+    Silence is no proof: after a rebalance a slow machine takes seconds until the first fetch.
+    """
+    assigned = consumer.assignment()
+    if len(assigned) != partitions:
+        return False
+    with contextlib.suppress(KafkaException):
+        committed = {(at.topic, at.partition): at.offset for at in consumer.committed(assigned, timeout=5)}
+        # A partition of which nothing was read since the rebalance has no position yet.
+        reached = {(at.topic, at.partition): max(at.offset, committed[at.topic, at.partition], 0)
+                   for at in consumer.position(assigned)}
+        return all(reached[at.topic, at.partition] >= consumer.get_watermark_offsets(at, timeout=5)[1]
+                   for at in assigned)
+    return False
 
 
 def _join(threads: list[threading.Thread], seconds: float) -> None:
