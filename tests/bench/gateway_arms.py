@@ -111,7 +111,7 @@ def running(tool: Path, folder: Path, bootstrap: str, arms: tuple[Arm, ...]) -> 
                 stack.enter_context(gateway)
                 programs[arm.program] = Program(gateway.port, gateway.pid)
             else:
-                programs[arm.program] = stack.enter_context(_reference(tool, arm.program, bootstrap))
+                programs[arm.program] = stack.enter_context(_reference(tool, arm.program, bootstrap, folder))
         yield programs
 
 
@@ -126,7 +126,7 @@ def settings(arm: Arm, folder: Path) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _reference(tool: Path, name: str, bootstrap: str) -> Iterator[Program]:
+def _reference(tool: Path, name: str, bootstrap: str, folder: Path) -> Iterator[Program]:
     """A server of the bench's own crate. It ends when its standard input does, so it cannot outlive the run."""
     port = free_port()
     command = [str(tool), name, "--port", str(port)]
@@ -134,7 +134,8 @@ def _reference(tool: Path, name: str, bootstrap: str) -> Iterator[Program]:
         command += ["--brokers", bootstrap]
         for key, value in STAND_IN.items():
             command += ["--set", f"{key}={value}"]
-    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    with (folder / f"{name}.log").open("ab") as output:
+        server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output)
     try:
         wait_until(f"{name} to listen", lambda: accepts(port) or server.poll() is not None, 10)
         if server.poll() is not None:

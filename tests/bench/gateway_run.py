@@ -26,7 +26,7 @@ from .run import kafka_broker, machine
 CONNECTIONS = 256
 RECORD_BYTES = 4096
 PARTITIONS = 4
-# Of the most requests a second that an arm answered, in the part with a fixed rate.
+# Of the most requests a second that an arm answered to the same load, in the part with a fixed rate.
 SHARE = 0.8
 
 Outcome = dict[str, float]
@@ -51,7 +51,7 @@ def everything(folder: Path, rounds: int, seconds: int, arms: tuple[Arm, ...] = 
             _say(f"\nwrk, {CONNECTIONS} connections ")
             results["turns"] = turns(programs, arms, rounds, seconds, answered)
             _say("\nfixed rate ")
-            results["rates"] = rates(tool, folder, programs, arms, results["turns"], rounds, seconds, answered)
+            results["rates"] = rates(tool, folder, programs, arms, rounds, seconds, answered)
             _say("\n")
         results["answered"], results["in_kafka"] = dict(answered), _written(kafka.bootstrap, arms)
     return results
@@ -90,31 +90,38 @@ def _turn(program: Program, arm: Arm, seconds: int) -> Outcome:
             "cpu_ms": (program.cpu_seconds() - before) / accepted * 1e6, "peak_mib": program.peak_mib()}
 
 
-def rates(tool: Path, folder: Path, programs: Mapping[str, Program], arms: tuple[Arm, ...],
-          found: Mapping[str, list[Outcome]], rounds: int, seconds: int,
+def rates(tool: Path, folder: Path, programs: Mapping[str, Program], arms: tuple[Arm, ...], rounds: int, seconds: int,
           answered: Counter[str]) -> dict[str, list[dict[str, Any]]]:
-    """Latencies at a share of what each arm can do, counted from when a request was due."""
-    outcomes: dict[str, list[dict[str, Any]]] = {}
-    asked = {arm.name: SHARE * median(outcome["per_second"] for outcome in found[arm.name]) for arm in arms}
+    """Latencies at a share of what each arm can do under the same load, counted from when a request was due."""
+    asking = [arm for arm in arms if arm is not roads.BARE]
+    most: dict[str, list[float]] = {arm.name: [] for arm in asking}
+    outcomes: dict[str, list[dict[str, Any]]] = {arm.name: [] for arm in asking}
     for number in range(rounds):
-        shift = number % len(arms)
-        for arm in (*arms[shift:], *arms[:shift]):
-            if arm is roads.BARE:
-                continue
-            program, body = programs[arm.program], folder / f"{arm.topic}.json"
-            record = {"topic": arm.topic, "data": "0123456789abcdef" * (RECORD_BYTES // 16)}
-            body.write_text(json.dumps({"records": [record], "wait_for_send": arm.waits}))
-            command = [str(tool), "rate", "--port", str(program.port), "--path", "/push", "--body-file", str(body),
-                       "--rate", f"{asked[arm.name]:.0f}", "--seconds", str(seconds), "--connections", str(CONNECTIONS)]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 120, check=False)
-            if done.returncode != 0:
-                raise Failed(f"the load at a fixed rate against {arm.name}: {done.stderr}")
-            outcome = json.loads(done.stdout)
-            outcomes.setdefault(arm.name, []).append(outcome)
-            answered[arm.name] += sum(count for status, count in outcome["statuses"].items() if status < "300")
-            wait_until_quiet(program, arm.name)
+        shift = number % len(asking)
+        for arm in (*asking[shift:], *asking[:shift]):
+            at_once = _asked(tool, folder, programs[arm.program], arm, 0, seconds / 2, answered)
+            most[arm.name].append(sum(at_once["statuses"].get(status, 0) for status in ("200", "202")) / (seconds / 2))
+            rate = SHARE * median(most[arm.name])
+            outcomes[arm.name].append(_asked(tool, folder, programs[arm.program], arm, rate, seconds, answered))
             _say(".")
     return outcomes
+
+
+def _asked(tool: Path, folder: Path, program: Program, arm: Arm, rate: float, seconds: float,
+           answered: Counter[str]) -> dict[str, Any]:
+    """One run of the load at a fixed rate; 0 is as fast as answers come."""
+    body = folder / f"{arm.topic}.json"
+    record = {"topic": arm.topic, "data": "0123456789abcdef" * (RECORD_BYTES // 16)}
+    body.write_text(json.dumps({"records": [record], "wait_for_send": arm.waits}))
+    command = [str(tool), "rate", "--port", str(program.port), "--path", "/push", "--body-file", str(body), "--rate",
+               f"{rate:.0f}", "--seconds", f"{seconds:g}", "--connections", str(CONNECTIONS)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 120, check=False)
+    if done.returncode != 0:
+        raise Failed(f"the load at a fixed rate against {arm.name}: {done.stderr}")
+    outcome: dict[str, Any] = json.loads(done.stdout)
+    answered[arm.name] += sum(count for status, count in outcome["statuses"].items() if status < "300")
+    wait_until_quiet(program, arm.name)
+    return outcome
 
 
 def wait_until_quiet(program: Program, name: str) -> None:

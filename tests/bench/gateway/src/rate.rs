@@ -1,6 +1,6 @@
 //! HTTP requests at a fixed rate over a fixed number of connections. A request's latency counts from the moment at which
 //! it was due, whether or not a connection was free then: a server that stops for a second is charged for every request
-//! that should have been sent in that second.
+//! that should have been sent in that second. A rate of 0 is as fast as answers come, to learn what a server can do.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -20,8 +20,9 @@ use crate::options::Options;
 struct Run {
     request: Vec<u8>,
     begin: Instant,
-    interval: Duration,
-    count: u32,
+    /// `None` is no rate: each connection asks again when it was answered, until the end.
+    interval: Option<Duration>,
+    end: Instant,
     next: Cell<u32>,
     latencies_us: RefCell<Vec<u64>>,
     statuses: RefCell<BTreeMap<u16, u64>>,
@@ -32,7 +33,7 @@ pub(crate) async fn run(options: &Options) -> Result<(), String> {
     let rate: f64 = options.number("rate")?;
     let seconds: f64 = options.number("seconds")?;
     let connections: usize = options.number("connections")?;
-    if !(rate > 0.0 && seconds > 0.0 && seconds <= 600.0 && connections > 0) {
+    if !(rate >= 0.0 && seconds > 0.0 && seconds <= 600.0 && connections > 0) {
         return Err("rate, seconds (at most 600) and connections are more than nothing".into());
     }
     let body = std::fs::read(options.text("body-file")?).map_err(|e| e.to_string())?;
@@ -43,11 +44,12 @@ pub(crate) async fn run(options: &Options) -> Result<(), String> {
         stream.set_nodelay(true).map_err(|e| e.to_string())?;
         open.push(stream);
     }
+    let begin = Instant::now() + Duration::from_millis(50);
     let run = Rc::new(Run {
         request: request(options.text("path")?, &body),
-        begin: Instant::now() + Duration::from_millis(50),
-        interval: Duration::from_secs_f64(1.0 / rate),
-        count: (rate * seconds) as u32,
+        begin,
+        interval: (rate > 0.0).then(|| Duration::from_secs_f64(1.0 / rate)),
+        end: begin + Duration::from_secs_f64(seconds),
         next: Cell::new(0),
         latencies_us: RefCell::default(),
         statuses: RefCell::default(),
@@ -124,10 +126,15 @@ async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<u16, Str
 }
 
 impl Run {
+    /// When the next request is due, if there is one.
     fn take(&self) -> Option<Instant> {
         let number = self.next.get();
         self.next.set(number + 1);
-        (number < self.count).then(|| self.begin + self.interval * number)
+        let due = match self.interval {
+            Some(interval) => self.begin + interval * number,
+            None => Instant::now().max(self.begin),
+        };
+        (due < self.end).then_some(due)
     }
 
     fn report(&self, rate: f64) {
