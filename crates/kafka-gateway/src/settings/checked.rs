@@ -31,8 +31,7 @@ pub(super) fn check(
     let kafka = kafka::kafka(&root, &mut warnings);
     let http = http(&root, &mut warnings);
     let topic_limits = rates::topics(&root, kafka.message_max_bytes, &mut warnings);
-    let access =
-        access::access(&root, environment, &http, kafka.message_max_bytes, &mut warnings);
+    let access = access::access(&root, environment, &http, kafka.message_max_bytes, &mut warnings);
     let settings = Settings {
         management: management(&root, &http),
         kafka,
@@ -99,7 +98,8 @@ fn tls(root: &Scope<'_>) -> Option<TlsSettings> {
         }
         (None, None) => {
             if client_ca.is_some() {
-                let remedy = "needs http.tls.certificate_file and http.tls.key_file; write them too";
+                let remedy =
+                    "needs http.tls.certificate_file and http.tls.key_file; write them too";
                 root.refuse(&k::TLS_CLIENT_CA, remedy);
             }
             None
@@ -116,7 +116,9 @@ fn cors(root: &Scope<'_>, warnings: &mut Vec<String>) -> Option<CorsSettings> {
         if !is_origin(origin) {
             root.refuse(
                 &k::CORS_ORIGINS,
-                format!("has {origin:?}, which is no origin; write scheme://host or scheme://host:port"),
+                format!(
+                    "has {origin:?}, which is no origin; write scheme://host or scheme://host:port"
+                ),
             );
         }
     }
@@ -156,8 +158,10 @@ fn management(root: &Scope<'_>, http: &HttpSettings) -> SocketAddr {
 
 fn log(root: &Scope<'_>, warnings: &mut Vec<String>) -> Option<LogSettings> {
     let max_bytes = root.number(&k::WAL_MAX);
-    let segment_bytes = root.number(&k::WAL_SEGMENT);
-    if segment_bytes > max_bytes / 2 {
+    let mut segment_bytes = root.number(&k::WAL_SEGMENT);
+    if !root.has(&k::WAL_SEGMENT) {
+        segment_bytes = segment_bytes.min(max_bytes / 4);
+    } else if segment_bytes > max_bytes / 2 {
         let half = max_bytes / 2;
         let remedy = format!("is more than half of wal.max_bytes; write at most {half}");
         root.refuse(&k::WAL_SEGMENT, remedy);

@@ -35,8 +35,8 @@ fn read(path: &Path) -> Result<Node, Problems> {
         )));
     }
     let text = std::fs::read(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
-    let text = String::from_utf8(text)
-        .map_err(|_| wrong("is not UTF-8; write it in UTF-8".to_owned()))?;
+    let text =
+        String::from_utf8(text).map_err(|_| wrong("is not UTF-8; write it in UTF-8".to_owned()))?;
     raw::parse(&text).map_err(wrong)
 }
 

@@ -35,12 +35,7 @@ pub struct Problems(pub Vec<Problem>);
 impl Problems {
     /// One that has no place in the file.
     pub(super) fn of(path: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self(vec![Problem {
-            path: path.into(),
-            source: None,
-            given: None,
-            remedy: remedy.into(),
-        }])
+        Self(vec![Problem { path: path.into(), source: None, given: None, remedy: remedy.into() }])
     }
 }
 

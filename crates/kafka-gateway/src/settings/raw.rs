@@ -111,8 +111,7 @@ pub(super) fn parse(text: &str) -> Result<Node, String> {
         strict_booleans: true,
         with_snippet: false,
     };
-    let read: Result<Option<Spanned<Read>>, _> =
-        serde_saphyr::from_str_with_options(text, options);
+    let read: Result<Option<Spanned<Read>>, _> = serde_saphyr::from_str_with_options(text, options);
     match read {
         Ok(Some(read)) => Ok(node(read, text)),
         Ok(None) => Ok(Node::empty()),

@@ -93,7 +93,7 @@ impl<'a> Scope<'a> {
         texts
     }
 
-    /// A mapping's names and texts.
+    /// A mapping's names and texts; what is empty is left out, as everywhere.
     pub(super) fn mapping(&self, key: &Key) -> Vec<(String, String)> {
         let Some(node) = self.find(key) else { return Vec::new() };
         let Value::Mapping(entries) = &node.value else {
@@ -103,8 +103,12 @@ impl<'a> Scope<'a> {
         let mut texts = Vec::new();
         for (name, entry) in entries {
             match &entry.value {
+                Value::Null => {}
+                Value::Text(text) if text.trim().is_empty() => {}
                 Value::Text(text) => texts.push((name.clone(), text.trim().to_owned())),
-                _ => self.refuse_entry(key, name, None, "is not a single value; write one"),
+                Value::List(_) | Value::Mapping(_) => {
+                    self.refuse_entry(key, name, None, "is not a single value; write one")
+                }
             }
         }
         texts
@@ -284,7 +288,12 @@ pub(super) fn refuse_unknown(node: &Node, pattern: &str, path: &str, problems: &
         }
         (Value::List(items), Some(Form::List)) => {
             for (index, item) in items.iter().enumerate() {
-                refuse_unknown(item, &format!("{pattern}[]"), &format!("{path}[{index}]"), problems);
+                refuse_unknown(
+                    item,
+                    &format!("{pattern}[]"),
+                    &format!("{path}[{index}]"),
+                    problems,
+                );
             }
         }
         (Value::Null, _) | (_, Some(_)) => {}

@@ -23,8 +23,11 @@ pub(super) fn first_line(file: &Path) -> Result<String, String> {
 /// # Errors
 /// Why they cannot be had, to stand behind the file's name.
 pub(super) fn lines(file: &Path) -> Result<Vec<String>, String> {
-    let lines: Vec<String> =
-        text(file)?.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<String> = text(file)?
+        .lines()
+        .map(|line| line.trim().to_owned())
+        .filter(|line| !line.is_empty())
+        .collect();
     if lines.is_empty() { Err("is empty; write one API key a line".to_owned()) } else { Ok(lines) }
 }
 

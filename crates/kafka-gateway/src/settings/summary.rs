@@ -105,11 +105,8 @@ fn http(settings: &Settings, text: &mut String) {
 }
 
 fn grant(grant: &Grant) -> String {
-    let topics = if grant.topics.is_empty() {
-        "every topic".to_owned()
-    } else {
-        grant.topics.join(", ")
-    };
+    let topics =
+        if grant.topics.is_empty() { "every topic".to_owned() } else { grant.topics.join(", ") };
     format!("{topics}; {}", rates(&grant.rates))
 }
 
@@ -117,8 +114,10 @@ fn rates(rates: &Rates) -> String {
     let part = |rate: &Option<Rate>, unit: &str| {
         rate.map(|rate| format!("{} {unit} a second, {} at once", rate.per_second, rate.burst))
     };
-    let parts: Vec<String> =
-        [part(&rates.records, "records"), part(&rates.bytes, "bytes")].into_iter().flatten().collect();
+    let parts: Vec<String> = [part(&rates.records, "records"), part(&rates.bytes, "bytes")]
+        .into_iter()
+        .flatten()
+        .collect();
     if parts.is_empty() { "no limit".to_owned() } else { parts.join(", ") }
 }
 

@@ -145,7 +145,9 @@ fn grant(scope: &Scope<'_>, topics: &Key, keys: &RateKeys, message_max_bytes: us
         if stem.len() > 249 || !stem.chars().all(in_topic) {
             scope.refuse(
                 topics,
-                format!("has {pattern:?}; write a topic's name, or its beginning and one * at the end"),
+                format!(
+                    "has {pattern:?}; write a topic's name, or its beginning and one * at the end"
+                ),
             );
         }
     }

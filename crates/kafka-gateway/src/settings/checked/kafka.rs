@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use rdkafka::ClientConfig;
+use rdkafka::error::KafkaError;
 
 use super::super::keys::{self as k, Key};
 use super::super::scope::Scope;
@@ -77,7 +78,10 @@ fn idempotence(root: &Scope<'_>, acks: Acks) -> bool {
         );
     }
     if asked == Some(true) && retries == 0 {
-        root.refuse(&k::IDEMPOTENCE, "needs kafka.retries of at least 1; write that, or false here");
+        root.refuse(
+            &k::IDEMPOTENCE,
+            "needs kafka.retries of at least 1; write that, or false here",
+        );
     }
     asked.unwrap_or(retries > 0)
 }
@@ -91,7 +95,10 @@ fn security(root: &Scope<'_>, properties: &mut Properties, warnings: &mut Vec<St
     let protocol = root.word(&k::SECURITY_PROTOCOL);
     match (protocol, mechanism) {
         (Some("sasl_plaintext" | "sasl_ssl"), None) => {
-            root.refuse(&k::SASL_MECHANISM, "is missing for that kafka.security_protocol; write it");
+            root.refuse(
+                &k::SASL_MECHANISM,
+                "is missing for that kafka.security_protocol; write it",
+            );
         }
         (Some("plaintext" | "ssl"), Some(_)) => {
             root.refuse(
@@ -185,7 +192,11 @@ fn refusal(name: &str, value: &str) -> Option<String> {
     config.set(name, value);
     let error = config.create_native_config().err()?;
     let why = match error {
-        rdkafka::error::KafkaError::ClientConfig(_, why, _, _) if !secret::is_secret(name) => why,
+        KafkaError::ClientConfig(_, why, _, _)
+            if !secret::is_secret(name) || !why.contains(value) =>
+        {
+            why
+        }
         _ => "this value is not possible".to_owned(),
     };
     Some(format!("is refused by librdkafka: {why}; its page CONFIGURATION.md has names and values"))
