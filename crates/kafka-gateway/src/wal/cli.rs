@@ -1,0 +1,1 @@
+//! `kafka-gateway wal`: what an operator does with a log's folder.

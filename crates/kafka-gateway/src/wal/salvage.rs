@@ -1,0 +1,1 @@
+//! Gives up what is damaged in a log, and keeps the rest.
