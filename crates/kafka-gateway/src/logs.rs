@@ -173,7 +173,10 @@ mod tests {
         let moved = folder.path().join("moved");
         std::fs::rename(&inner, &moved).unwrap();
         let error = output.reopen().unwrap_err();
-        assert!(error.starts_with("output_file ") && error.contains("inner/gateway.log"), "{error}");
+        assert!(
+            error.starts_with("output_file ") && error.contains("inner/gateway.log"),
+            "{error}"
+        );
         output.make_writer().write_all(b"still\n").unwrap();
         assert_eq!(std::fs::read_to_string(moved.join("gateway.log")).unwrap(), "still\n");
     }
