@@ -40,7 +40,8 @@ def _gateway(name: str, values: str, **labels: str) -> dict[str, str]:
 
 
 def _requests(ok: str, failed: str, code: str = "503") -> dict[str, str]:
-    return _gateway("requests_total", ok, api="push", code="200") | _gateway("requests_total", failed, api="push", code=code)
+    name = "requests_total"
+    return _gateway(name, ok, api="push", code="200") | _gateway(name, failed, api="push", code=code)
 
 
 def _deliveries(acks: str, within: str, every: str, failed: str) -> dict[str, str]:
@@ -73,7 +74,8 @@ CASES = [
     }, 100, {name: [] for name in ALL}),
     Case("nobody is scraped", _of("up", "0x60"), 20, {"KafkaGatewayAbsent": [{}]}),
     Case("nobody is scraped since a moment", _of("up", "1x20 0x60"), 24, {"KafkaGatewayAbsent": []}),
-    Case("one of two is scraped", _of("up", "0x60") | _of("up", "1x60", instance="two"), 30, {"KafkaGatewayAbsent": []}),
+    Case("one of two is scraped", _of("up", "0x60") | _of("up", "1x60", instance="two"), 30, {
+        "KafkaGatewayAbsent": []}),
     Case("one of two is not ready", _gateway("ready", "0x60") | _gateway("ready", "1x60", instance="two"), 20, {
         "KafkaGatewayNotReady": [ONE]}),
     Case("it was not ready at its start", _gateway("ready", "0x4 1x60"), 10, {"KafkaGatewayNotReady": []}),
@@ -151,17 +153,19 @@ def test_hand_made_series(case: Case, tmp_path: Path) -> None:
 
 def test_recorded_values(tmp_path: Path) -> None:
     """What dashboards show: numbers worked out by hand."""
-    series = (_requests("0+90x20", "0+10x20") | _deliveries("all", "0+50x20", "0+100x20", "0+2x20") | _log("250x20", "1000x20")
-              | _gateway("records_total", "0+120x20", api="push", outcome="written")
+    series = (_requests("0+90x20", "0+10x20") | _deliveries("all", "0+50x20", "0+100x20", "0+2x20")
+              | _log("250x20", "1000x20") | _gateway("records_total", "0+120x20", api="push", outcome="written")
               | _gateway("records_total", "0+60x20", api="topic", outcome="written"))
     job, acks = '{job="kafka-gateway"}', '{job="kafka-gateway", acks="all"}'
-    values = {f"kafka_gateway:errors:ratio_rate5m{job}": 0.1, f"kafka_gateway:delivery_failures:ratio_rate5m{acks}": 0.02,
+    values = {f"kafka_gateway:errors:ratio_rate5m{job}": 0.1,
+              f"kafka_gateway:delivery_failures:ratio_rate5m{acks}": 0.02,
               # 99 of 100 lie in (1, 5]: 49 of its 50 are below 1 + 4 * 49/50.
               f"kafka_gateway:delivery_duration:p99_rate5m{acks}": 4.92,
               'kafka_gateway:log_used:ratio{instance="one", job="kafka-gateway"}': 0.25,
               'kafka_gateway:records:rate5m{job="kafka-gateway", outcome="written"}': 3}
     tests = [{"expr": f"round({name.partition('{')[0]}, 0.0001)", "eval_time": "15m",
-              "exp_samples": [{"labels": "{" + name.partition("{")[2], "value": value}]} for name, value in values.items()]
+              "exp_samples": [{"labels": "{" + name.partition("{")[2], "value": value}]}
+             for name, value in values.items()]
     suite = {"rule_files": [str(RECORDING)], "evaluation_interval": "1m",
              "tests": [{"interval": "1m", "promql_expr_test": tests,
                         "input_series": [{"series": name, "values": value} for name, value in series.items()]}]}
@@ -188,8 +192,8 @@ def test_an_alert_says_what_is_next(alert: dict[str, Any]) -> None:
 def test_rules_name_metrics_that_there_are() -> None:
     """Against the reference page, which is generated from the program."""
     page = (paths.REPOSITORY / "docs" / "gateway-reference.md").read_text()
-    known = {name: set(re.findall(r"`(\w+)`", labels))
-             for name, labels in re.findall(r"^\| `(\w+)` \| (?:counter|gauge|histogram) \| ([^|]*) \|", page, re.MULTILINE)}
+    row = re.compile(r"^\| `(\w+)` \| (?:counter|gauge|histogram) \| ([^|]*) \|", re.MULTILINE)
+    known = {name: set(re.findall(r"`(\w+)`", labels)) for name, labels in row.findall(page)}
     assert len(known) > 50
     recorded = {rule["record"] for rule in _rules(RECORDING)}
     metric = r"\b(kafka_(?:gateway[_:]|producer_|errors_)[\w:]*\w)(?:\{([^}]*)\})?"
