@@ -103,10 +103,10 @@ impl Server {
             let watch = watch.clone();
             move |request| answer(router.clone(), request, identity.clone(), watch.clone())
         };
-        // Without hyper's own timer: the watch needs fewer.
+        // Without hyper's own timer: the watch needs fewer. And without `pipeline_flush`: it lets answers pile up
+        // without bound in front of a client that asks and does not read.
         let connection = http1::Builder::new()
             .max_buf_size(BUFFER_BYTES)
-            .pipeline_flush(true)
             .serve_connection(
                 TokioIo::new(Watched::new(stream, watch.clone())),
                 service_fn(handle),

@@ -31,8 +31,9 @@ pub(super) struct Watch {
     phase: AtomicU8,
     /// Milliseconds from `begun` until the phase began.
     since: AtomicU64,
-    /// Milliseconds from `begun` until a write had to wait, plus one; zero is a client that takes what it gets.
-    stalled: AtomicU64,
+    /// Milliseconds from `begun` until a write, and a flush, had to wait, plus one; zero is a client that takes what it
+    /// gets. A flush says nothing of writes: without TLS it is always done.
+    stalled: [AtomicU64; 2],
     lingers: AtomicBool,
 }
 
@@ -54,7 +55,7 @@ impl Watch {
             patience,
             phase: AtomicU8::new(FRESH),
             since: AtomicU64::new(0),
-            stalled: AtomicU64::new(0),
+            stalled: Default::default(),
             lingers: AtomicBool::new(false),
         })
     }
@@ -67,11 +68,14 @@ impl Watch {
             CLOSING => LINGER,
             _ => self.patience.headers,
         };
-        let deadline = self.at(self.since.load(Relaxed), patience);
-        match self.stalled.load(Relaxed) {
-            0 => deadline,
-            stalled => deadline.min(self.at(stalled, self.patience.writes)),
+        let mut deadline = self.at(self.since.load(Relaxed), patience);
+        for stalled in &self.stalled {
+            deadline = match stalled.load(Relaxed) {
+                0 => deadline,
+                stalled => deadline.min(self.at(stalled, self.patience.writes)),
+            };
         }
+        deadline
     }
 
     /// Whether the deadline has passed.
@@ -103,11 +107,20 @@ impl Watch {
     }
 
     fn wrote(&self, waits: bool) {
-        let stalled = self.stalled.load(Relaxed);
-        if waits && stalled == 0 {
-            self.stalled.store(self.now().saturating_add(1), Relaxed);
-        } else if !waits && stalled != 0 {
-            self.stalled.store(0, Relaxed);
+        let [write, _] = &self.stalled;
+        self.stalls(write, waits);
+    }
+
+    fn flushed(&self, waits: bool) {
+        let [_, flush] = &self.stalled;
+        self.stalls(flush, waits);
+    }
+
+    fn stalls(&self, stalled: &AtomicU64, waits: bool) {
+        match (waits, stalled.load(Relaxed)) {
+            (true, 0) => stalled.store(self.now().saturating_add(1), Relaxed),
+            (false, 1..) => stalled.store(0, Relaxed),
+            _ => (),
         }
     }
 
@@ -185,15 +198,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
-        self.watch.wrote(flushed.is_pending());
+        self.watch.flushed(flushed.is_pending());
         flushed
     }
 
     /// Ends the writing and, where the client may still be sending, reads on for a while and throws it away.
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.watch.phase.load(Relaxed) != CLOSING {
-            this.watch.enter(CLOSING);
+        match this.watch.phase.load(Relaxed) {
+            CLOSING => (),
+            phase => {
+                // A head that was never whole was refused, and there may be more of it.
+                if phase == HEAD {
+                    this.watch.linger();
+                }
+                this.watch.enter(CLOSING);
+            }
         }
         if !this.shut {
             ready!(Pin::new(&mut this.stream).poll_shutdown(context))?;

@@ -72,7 +72,7 @@ async fn who_takes_no_answers_is_cut_off() {
 async fn a_head_that_is_too_large_is_refused() {
     let gateway = Gateway::start(|_| ()).await;
     let mut client = gateway.connect().await;
-    let head = format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "a".repeat(70_000));
+    let head = format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "a".repeat(200_000));
     client.write(head).await;
     assert!(client.closed().await.starts_with("HTTP/1.1 431 "));
     gateway.stopped().await;
@@ -90,9 +90,7 @@ async fn more_connections_than_allowed_wait() {
     third.send("POST /push", &push("orders", true)).await;
     assert!(timeout(MOMENT, third.answer()).await.is_err(), "nobody serves it yet");
     drop(first);
-    let mut third = gateway.connect().await;
-    // The earlier third one was dropped half-read; whoever is next is served.
-    assert_eq!(third.ask("POST /push", &push("orders", true)).await.status, 200);
+    assert_eq!(third.answer().await.status, 200);
     gateway.stopped().await;
 }
 
