@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rdkafka::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
@@ -25,7 +26,9 @@ pub fn check(settings: &Settings) -> Result<Vec<String>, Problems> {
     {
         problems.push(problem("http.tls", error));
     }
-    clients(&settings.kafka, &mut warnings, &mut problems);
+    if files(&settings.kafka, &mut problems) {
+        clients(&settings.kafka, &mut warnings, &mut problems);
+    }
     if let Some(log) = &settings.log
         && let Err(why) = folder(&log.directory)
     {
@@ -39,6 +42,26 @@ pub fn check(settings: &Settings) -> Result<Vec<String>, Problems> {
     if problems.is_empty() { Ok(warnings) } else { Err(Problems(problems)) }
 }
 
+/// librdkafka's words for a file that is not there do not name it.
+fn files(kafka: &KafkaSettings, problems: &mut Vec<Problem>) -> bool {
+    let before = problems.len();
+    let named = kafka.properties.iter().filter(|(name, value)| {
+        name.starts_with("ssl.") && name.ends_with(".location") && value != "probe"
+    });
+    for (name, value) in named {
+        // Certificates to trust may be a folder.
+        let read = match Path::new(value).is_dir() {
+            true => std::fs::read_dir(value).map(drop),
+            false => std::fs::File::open(value).map(drop),
+        };
+        if let Err(error) = read {
+            let why = format!("{value} cannot be read: {error}");
+            problems.push(problem(&format!("kafka.properties.{name}"), why));
+        }
+    }
+    problems.len() == before
+}
+
 fn clients(kafka: &KafkaSettings, warnings: &mut Vec<String>, problems: &mut Vec<Problem>) {
     for lane in Lane::ALL {
         let heard = Heard::default();
@@ -46,7 +69,15 @@ fn clients(kafka: &KafkaSettings, warnings: &mut Vec<String>, problems: &mut Vec
         // A client without a broker calls nobody.
         config.remove("bootstrap.servers").remove("metadata.broker.list");
         config.set_log_level(RDKafkaLogLevel::Warning);
-        if let Err(error) = BaseProducer::from_config_and_context(&config, heard.clone()) {
+        let error = match BaseProducer::from_config_and_context(&config, heard.clone()) {
+            Ok(client) => {
+                // What it says waits in its queue, one event for each look.
+                client.poll(HEARING);
+                None
+            }
+            Err(error) => Some(error),
+        };
+        if let Some(error) = error {
             let why = match error {
                 KafkaError::ClientCreation(why) => why,
                 // The value may be a secret.
@@ -118,3 +149,6 @@ fn writable(path: &Path) -> Result<(), String> {
 fn problem(path: &str, remedy: impl Into<String>) -> Problem {
     Problem { path: path.to_owned(), source: None, given: None, remedy: remedy.into() }
 }
+
+/// For events that are there already.
+const HEARING: Duration = Duration::from_millis(20);
