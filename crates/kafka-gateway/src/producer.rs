@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use kafka_gateway_api::{Position, Record, Refusal};
+use rdkafka::config::ClientConfig;
 
 pub mod classify;
 mod client;
@@ -16,6 +17,9 @@ mod config;
 mod lane;
 mod native;
 pub mod topics;
+
+#[cfg(test)]
+mod tests;
 
 use crate::metrics::Metrics;
 use crate::settings::{Acks, KafkaSettings};
@@ -81,6 +85,12 @@ impl From<Acks> for Lane {
     }
 }
 
+/// The properties of a lane's client, as [`Producers`] makes it.
+#[must_use]
+pub fn lane_config(settings: &KafkaSettings, lane: Lane) -> ClientConfig {
+    config::producer(settings, lane)
+}
+
 /// Why a record was not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SendError {
@@ -112,7 +122,7 @@ impl Producers {
             topics: Arc::clone(&known),
             message_max_bytes: settings.message_max_bytes,
         };
-        let slot = |lane| Slot::new(lane, config::producer(settings, lane), around.clone());
+        let slot = |lane| Slot::new(lane, lane_config(settings, lane), around.clone());
         let lanes = Lane::ALL.map(slot);
         for lane in &lanes {
             lane.check()?;

@@ -35,6 +35,8 @@ pub(super) struct Cluster {
 #[derive(Default)]
 struct State {
     id: Option<String>,
+    /// One that is there.
+    broker: Option<i32>,
     answered: Option<Instant>,
     problem: Option<String>,
 }
@@ -97,22 +99,24 @@ impl Cluster {
             if Instant::now() < due {
                 continue;
             }
-            let told = native::describe_cluster(self.client.client().native_ptr(), TIMEOUT);
-            let answered = told.is_ok();
-            self.told(told.map(|(id, _)| id));
+            let answered = self.broker().is_ok();
             due = Instant::now() + if answered { EVERY } else { EVERY_AWAY };
         }
     }
 
-    /// Keeps what a broker said, or that none did.
-    fn told(&self, told: Result<Option<String>, CallError>) {
+    /// Asks for a broker, and keeps what is learnt.
+    fn broker(&self) -> Result<i32, CallError> {
+        let client = self.client.client().native_ptr();
+        let asked = native::any_broker(client, TIMEOUT);
+        let id = asked.is_ok().then(|| native::cluster_id(client)).flatten();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        match told {
-            Ok(id) => {
+        match &asked {
+            Ok(broker) => {
                 if state.problem.take().is_some() || state.answered.is_none() {
                     info!(cluster = id.as_deref().unwrap_or_default(), "Kafka answers");
                 }
                 state.answered = Some(Instant::now());
+                state.broker = Some(*broker);
                 state.id = id.or_else(|| state.id.take());
             }
             Err(problem) => {
@@ -121,17 +125,25 @@ impl Cluster {
                     error!("Kafka does not answer: {problem}");
                 }
                 state.problem = Some(problem);
+                state.broker = None;
             }
         }
+        asked
     }
 
     fn describe(&self, names: &[Arc<str>]) -> Result<Vec<Result<i32, Refusal>>, Refusal> {
         let illegal = |_| classify::unsent(RDKafkaErrorCode::InvalidTopic, "a zero in the name");
         let texts: Result<Vec<CString>, Refusal> =
             names.iter().map(|name| CString::new(name.as_bytes()).map_err(illegal)).collect();
-        let described =
-            native::describe_topics(self.client.client().native_ptr(), &texts?, TIMEOUT)
-                .map_err(|error| classify::unsent(error.code, &error.text))?;
+        let (texts, client) = (texts?, self.client.client().native_ptr());
+        let ask = |broker| native::describe_topics(client, broker, &texts, TIMEOUT);
+        let known = self.state.lock().unwrap_or_else(PoisonError::into_inner).broker;
+        let described = match known.map(ask) {
+            Some(Ok(described)) => Ok(described),
+            // None is known, or it is none any more.
+            _ => self.broker().and_then(ask),
+        };
+        let described = described.map_err(|error| classify::unsent(error.code, &error.text))?;
         Ok(names
             .iter()
             .map(|name| {

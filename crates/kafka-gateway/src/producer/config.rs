@@ -155,3 +155,105 @@ const DEFAULTS: [(&str, &str); 6] = [
 
 /// librdkafka takes a millisecond; less is a mistake of units.
 const TIMEOUT_MIN: Duration = Duration::from_millis(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(properties: &[(&str, &str)]) -> KafkaSettings {
+        let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        KafkaSettings {
+            properties: properties.iter().map(owned).collect(),
+            acks: Acks::Leader,
+            idempotence: true,
+            message_max_bytes: 1_048_576,
+            message_timeout: Duration::from_millis(2000),
+            statistics_interval: Duration::from_secs(10),
+            auto_create_topics: false,
+            unknown_topic_ttl: Duration::from_secs(5),
+        }
+    }
+
+    fn values(config: &ClientConfig, keys: &[&str]) -> Vec<String> {
+        keys.iter().map(|key| config.get(key).unwrap_or("absent").to_owned()).collect()
+    }
+
+    #[test]
+    fn a_lane_has_its_acks_and_the_log_never_gives_up() {
+        let settings = settings(&[("retries", "3"), ("message.timeout.ms", "2000")]);
+        let keys = [
+            "request.required.acks",
+            "enable.idempotence",
+            "message.timeout.ms",
+            "message.send.max.retries",
+        ];
+        let of = |lane| values(&producer(&settings, lane), &keys);
+        assert_eq!(of(Lane::Acks(Acks::All)), ["all", "true", "2000", "3"]);
+        assert_eq!(of(Lane::Acks(Acks::Leader)), ["1", "false", "2000", "3"]);
+        assert_eq!(of(Lane::Acks(Acks::None)), ["0", "false", "2000", "3"]);
+        assert_eq!(of(Lane::Log), ["all", "true", "0", "2147483647"]);
+    }
+
+    #[test]
+    fn the_log_is_idempotent_whatever_is_configured() {
+        let mut settings = settings(&[("retries", "0"), ("max.in.flight", "100")]);
+        settings.idempotence = false;
+        let keys = ["enable.idempotence", "max.in.flight.requests.per.connection"];
+        assert_eq!(values(&producer(&settings, Lane::Acks(Acks::All)), &keys), ["false", "100"]);
+        assert_eq!(values(&producer(&settings, Lane::Log), &keys), ["true", "5"]);
+    }
+
+    #[test]
+    fn an_alias_is_its_property_and_the_last_one_counts() {
+        let settings = settings(&[
+            ("bootstrap.servers", "a:9092"),
+            ("metadata.broker.list", "b:9092"),
+            ("linger.ms", "7"),
+            ("acks", "0"),
+            ("client.id", "mine"),
+        ]);
+        let config = producer(&settings, Lane::Acks(Acks::All));
+        let keys = [
+            "metadata.broker.list",
+            "queue.buffering.max.ms",
+            "request.required.acks",
+            "client.id",
+        ];
+        assert_eq!(values(&config, &keys), ["b:9092", "7", "all", "mine"]);
+        for alias in ["bootstrap.servers", "linger.ms", "acks"] {
+            assert_eq!(config.get(alias), None);
+        }
+    }
+
+    #[test]
+    fn topics_are_made_only_when_it_is_asked_for() {
+        let mut settings = settings(&[("allow.auto.create.topics", "true")]);
+        let made = |settings: &KafkaSettings| {
+            let configs = [asking(settings), reading(settings), producer(settings, Lane::Log)];
+            configs.map(|config| config.get("allow.auto.create.topics").map(str::to_owned))
+        };
+        assert_eq!(made(&settings), [(); 3].map(|()| Some("false".to_owned())));
+        settings.auto_create_topics = true;
+        assert_eq!(made(&settings), [(); 3].map(|()| Some("true".to_owned())));
+    }
+
+    #[test]
+    fn authorities_are_looked_for_when_none_are_given() {
+        let location = |properties: &[(&str, &str)]| {
+            producer(&settings(properties), Lane::Log).get("ssl.ca.location").map(str::to_owned)
+        };
+        assert_eq!(location(&[]), None);
+        assert_eq!(location(&[("security.protocol", "sasl_plaintext")]), None);
+        assert_eq!(location(&[("security.protocol", "SASL_SSL")]).as_deref(), Some("probe"));
+        let given = [("security.protocol", "ssl"), ("ssl.ca.location", "/etc/ca.pem")];
+        assert_eq!(location(&given).as_deref(), Some("/etc/ca.pem"));
+        assert_eq!(location(&[("security.protocol", "ssl"), ("ssl.ca.pem", "x")]), None);
+    }
+
+    #[test]
+    fn what_only_producers_know_is_kept_from_consumers() {
+        let settings = settings(&[("linger.ms", "5"), ("retries", "3"), ("client.id", "x")]);
+        let keys = ["queue.buffering.max.ms", "message.send.max.retries", "client.id"];
+        assert_eq!(values(&reading(&settings), &keys), ["absent", "absent", "x"]);
+    }
+}

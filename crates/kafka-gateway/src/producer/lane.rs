@@ -79,10 +79,10 @@ impl Slot {
     ) -> Result<(), (SendError, Box<Ticket>)> {
         if let State::Up(client) = &*self.inner.state.read().unwrap_or_else(PoisonError::into_inner)
         {
-            return send(client, record, ticket, self.inner.around.message_max_bytes);
+            return self.inner.send(client, record, ticket);
         }
         match Inner::start(&self.inner) {
-            Ok(client) => send(&client, record, ticket, self.inner.around.message_max_bytes),
+            Ok(client) => self.inner.send(&client, record, ticket),
             Err(refusal) => Err((SendError::Refused(refusal), ticket)),
         }
     }
@@ -140,6 +140,45 @@ impl Inner {
 
     fn make(&self) -> Result<Client, KafkaError> {
         self.config.create_with_context(Context::new(Some(self.lane), self.around.clone()))
+    }
+
+    fn send(
+        &self,
+        client: &Client,
+        record: &Record<'_>,
+        ticket: Box<Ticket>,
+    ) -> Result<(), (SendError, Box<Ticket>)> {
+        // librdkafka reads zero as "now", and the protocol -1 as "none": neither is what was asked for.
+        if record.timestamp_ms.is_some_and(|timestamp| timestamp <= 0) {
+            let why = "a timestamp is a positive number of milliseconds since 1970".to_owned();
+            return Err((SendError::Refused(Refusal::Unprocessable(why)), ticket));
+        }
+        match client.send(borrowed(record, ticket)) {
+            Ok(()) => {
+                self.around.metrics.sent(&record.topic);
+                Ok(())
+            }
+            Err((error, sent)) => Err((self.not_queued(&error, record), sent.delivery_opaque)),
+        }
+    }
+
+    fn not_queued(&self, error: &KafkaError, record: &Record<'_>) -> SendError {
+        // A zero in the topic's name has no code.
+        let Some(code) = error.rdkafka_error_code() else {
+            return SendError::Refused(Refusal::Unprocessable(error.to_string()));
+        };
+        self.around.metrics.send_failed(&record.topic, code as i32);
+        if code == RDKafkaErrorCode::QueueFull {
+            return SendError::Full;
+        }
+        let about = About {
+            topic: &record.topic,
+            partition: record.partition.unwrap_or(-1),
+            size_bytes: record.size_bytes(),
+            limit_bytes: self.around.message_max_bytes,
+        };
+        let text = classify::text_of(code);
+        SendError::Refused(classify::refusal(code, Persisted::No, text, about))
     }
 
     /// Makes the client, unless another thread was quicker.
@@ -236,19 +275,9 @@ fn count(client: &Client) -> usize {
     usize::try_from(client.in_flight_count()).unwrap_or(0)
 }
 
-fn send(
-    client: &Client,
-    record: &Record<'_>,
-    ticket: Box<Ticket>,
-    limit_bytes: usize,
-) -> Result<(), (SendError, Box<Ticket>)> {
-    // librdkafka reads zero as "now", and the protocol -1 as "none": neither is what was asked for.
-    if record.timestamp_ms.is_some_and(|timestamp| timestamp <= 0) {
-        let why = "a timestamp is a positive number of milliseconds since 1970".to_owned();
-        return Err((SendError::Refused(Refusal::Unprocessable(why)), ticket));
-    }
-    let mut sent: BaseRecord<'_, [u8], [u8], Box<Ticket>> =
-        BaseRecord::with_opaque_to(&record.topic, ticket);
+/// The record as librdkafka takes it: it copies the bytes when it does.
+fn borrowed<'a>(record: &'a Record<'_>, ticket: Box<Ticket>) -> Borrowed<'a> {
+    let mut sent: Borrowed<'a> = BaseRecord::with_opaque_to(&record.topic, ticket);
     sent.partition = record.partition;
     sent.key = record.key.as_deref();
     sent.payload = record.value.as_deref();
@@ -259,28 +288,10 @@ fn send(
             headers.insert(Header { key: &header.name, value: header.value.as_deref() })
         }));
     }
-    client
-        .send(sent)
-        .map_err(|(error, sent)| (not_queued(&error, record, limit_bytes), sent.delivery_opaque))
+    sent
 }
 
-fn not_queued(error: &KafkaError, record: &Record<'_>, limit_bytes: usize) -> SendError {
-    let about = About {
-        topic: &record.topic,
-        partition: record.partition.unwrap_or(-1),
-        size_bytes: record.size_bytes(),
-        limit_bytes,
-    };
-    match error.rdkafka_error_code() {
-        Some(RDKafkaErrorCode::QueueFull) => SendError::Full,
-        Some(code) => {
-            let text = classify::text_of(code);
-            SendError::Refused(classify::refusal(code, Persisted::No, text, about))
-        }
-        // A zero in the topic's name.
-        None => SendError::Refused(Refusal::Unprocessable(error.to_string())),
-    }
-}
+type Borrowed<'a> = BaseRecord<'a, [u8], [u8], Box<Ticket>>;
 
 /// The longest wait before a polling thread looks whether it is to stop.
 const POLL: Duration = Duration::from_millis(100);

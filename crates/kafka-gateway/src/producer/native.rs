@@ -95,10 +95,11 @@ pub(crate) struct CallError {
 /// A topic's name, and the number of its partitions or why it has none.
 pub(crate) type Described = (String, Result<usize, RDKafkaErrorCode>);
 
-/// How many partitions each topic has. It makes no topic, whatever brokers and properties allow, and the client
+/// How many partitions each topic has, asked from this broker. It makes no topic, whatever brokers and properties allow, and the client
 /// remembers none of the names: rd_kafka_metadata() would do both. Blocks.
 pub(crate) fn describe_topics(
     client: *mut RDKafka,
+    broker: i32,
     names: &[CString],
     timeout: Duration,
 ) -> Result<Vec<Described>, CallError> {
@@ -109,7 +110,7 @@ pub(crate) fn describe_topics(
         sys::rd_kafka_TopicCollection_destroy,
     )?;
     let operation = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS;
-    let event = call(client, operation, timeout, |options, queue| {
+    let event = call(client, operation, broker, timeout, |options, queue| {
         // SAFETY: all four live until the event came.
         unsafe { sys::rd_kafka_DescribeTopics(client, topics.get(), options, queue) }
     })?;
@@ -154,34 +155,57 @@ fn described(topic: *const sys::rd_kafka_TopicDescription_t) -> Described {
     }
 }
 
-/// The cluster's id and the number of its brokers. Blocks.
-pub(crate) fn describe_cluster(
-    client: *mut RDKafka,
-    timeout: Duration,
-) -> Result<(Option<String>, usize), CallError> {
-    let operation = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECLUSTER;
-    let event = call(client, operation, timeout, |options, queue| {
-        // SAFETY: all three live until the event came.
-        unsafe { sys::rd_kafka_DescribeCluster(client, options, queue) }
-    })?;
-    // SAFETY: the event lives until the end of the function, and its parts with it.
+/// A broker that is known to be one now, asked from any broker that answers. It asks for no topic, and for no
+/// controller, which a cluster may be without for a while. Blocks.
+pub(crate) fn any_broker(client: *mut RDKafka, timeout: Duration) -> Result<i32, CallError> {
+    let timeout = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+    let mut metadata: *const sys::rd_kafka_metadata_t = ptr::null();
+    // SAFETY: the client lives as long as its wrapper, which the caller holds. No topic is given, and none is local to a
+    // client that never wrote.
+    let error =
+        unsafe { sys::rd_kafka_metadata(client, 0, ptr::null_mut(), &raw mut metadata, timeout) };
+    CallError::check(error, ptr::null())?;
+    if metadata.is_null() {
+        return Err(CallError::none());
+    }
+    // SAFETY: not null, with so many brokers at its pointer; destroyed once, after the last use.
+    let broker = unsafe {
+        let (count, brokers) = ((*metadata).broker_cnt, (*metadata).brokers);
+        let count = usize::try_from(count).unwrap_or(0);
+        let brokers = if brokers.is_null() {
+            &[]
+        } else {
+            slice::from_raw_parts(brokers.cast_const(), count)
+        };
+        let answered = (*metadata).orig_broker_id;
+        let answered = Some(answered).filter(|id| brokers.iter().any(|broker| broker.id == *id));
+        let broker = answered.or_else(|| brokers.first().map(|broker| broker.id));
+        sys::rd_kafka_metadata_destroy(metadata);
+        broker
+    };
+    broker.ok_or_else(CallError::none)
+}
+
+/// The cluster's id, once a broker told it. Does not block.
+pub(crate) fn cluster_id(client: *mut RDKafka) -> Option<String> {
+    // SAFETY: the client lives; with no time to wait it gives what is known.
+    let id = unsafe { sys::rd_kafka_clusterid(client, 0) };
+    if id.is_null() {
+        return None;
+    }
+    // SAFETY: a text of its own, which ends with a zero, freed once after it was copied.
     unsafe {
-        let result = sys::rd_kafka_event_DescribeCluster_result(event.get());
-        if result.is_null() {
-            return Err(CallError::none());
-        }
-        let id = sys::rd_kafka_DescribeCluster_result_cluster_id(result);
-        let id = (!id.is_null()).then(|| CStr::from_ptr(id).to_string_lossy().into_owned());
-        let mut brokers = 0;
-        sys::rd_kafka_DescribeCluster_result_nodes(result, &raw mut brokers);
-        Ok((id, brokers))
+        let text = CStr::from_ptr(id).to_string_lossy().into_owned();
+        sys::rd_kafka_mem_free(client, id.cast::<c_void>());
+        Some(text)
     }
 }
 
-/// Begins an admin call and waits for its event, which may be an error.
+/// Begins an admin call of this broker and waits for its event, which may be an error.
 fn call(
     client: *mut RDKafka,
     operation: sys::rd_kafka_admin_op_t,
+    broker: i32,
     timeout: Duration,
     begin: impl FnOnce(*const sys::rd_kafka_AdminOptions_t, *mut sys::rd_kafka_queue_t),
 ) -> Result<Owned<sys::rd_kafka_event_t>, CallError> {
@@ -203,6 +227,11 @@ fn call(
             text.as_mut_ptr(),
             text.len(),
         )
+    };
+    CallError::check(error, ptr::null())?;
+    // SAFETY: as above. Without it the controller would be asked, and waited for.
+    let error = unsafe {
+        sys::rd_kafka_AdminOptions_set_broker(options.get(), broker, text.as_mut_ptr(), text.len())
     };
     CallError::check(error, ptr::null())?;
     begin(options.get(), queue.get());

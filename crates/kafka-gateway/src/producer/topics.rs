@@ -341,5 +341,3 @@ const TOPICS_MAX: usize = 200_000;
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tests;
