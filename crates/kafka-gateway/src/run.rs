@@ -168,7 +168,10 @@ async fn drain(
                 tracing::error!(records = lost, "given up: not acknowledged by Kafka in time");
             }
             if waiting > 0 {
-                tracing::warn!(requests = waiting, "left in the write-ahead log for the next start");
+                tracing::warn!(
+                    requests = waiting,
+                    "left in the write-ahead log for the next start"
+                );
             }
         }
         Err(error) => tracing::error!(%error, "the end of the producers failed"),

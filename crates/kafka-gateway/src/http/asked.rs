@@ -215,7 +215,8 @@ mod tests {
 
     #[test]
     fn a_fingerprint_is_the_same_in_every_release() {
-        let (head, ()) = axum::http::Request::post("/topics/a?key=b").body(()).unwrap().into_parts();
+        let (head, ()) =
+            axum::http::Request::post("/topics/a?key=b").body(()).unwrap().into_parts();
         let expected = openssl::sha::sha256(
             b"\0\0\0\0\0\0\0\x04POST\0\0\0\0\0\0\0\x09/topics/a\0\0\0\0\0\0\0\x05key=bbody",
         );

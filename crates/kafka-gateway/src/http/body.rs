@@ -211,7 +211,8 @@ mod tests {
         let budget = Budget::new(100);
         let bytes = Bytes::from(vec![b'x'; 50]);
         let body = Body::from(bytes.clone());
-        let whole = read(&mut Source::new(body), 50, &budget, Duration::from_secs(1)).await.unwrap();
+        let whole =
+            read(&mut Source::new(body), 50, &budget, Duration::from_secs(1)).await.unwrap();
         assert_eq!(whole.bytes.as_ptr(), bytes.as_ptr());
         assert_eq!(budget.used.load(Ordering::Relaxed), 50);
         drop(whole);
@@ -225,11 +226,18 @@ mod tests {
             let piece = |n: usize| Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; n]));
             Body::from_stream(futures_util::stream::iter([piece(20), piece(0), piece(30)]))
         };
-        let whole = read(&mut Source::new(pieces()), 50, &budget, Duration::from_secs(1)).await.unwrap();
+        let whole =
+            read(&mut Source::new(pieces()), 50, &budget, Duration::from_secs(1)).await.unwrap();
         assert_eq!(whole.bytes.len(), 50);
-        let refusal = read(&mut Source::new(pieces()), 49, &budget, Duration::from_secs(1)).await.err().unwrap();
+        let refusal = read(&mut Source::new(pieces()), 49, &budget, Duration::from_secs(1))
+            .await
+            .err()
+            .unwrap();
         assert_eq!(refusal, Refusal::TooLarge { size_bytes: 50, limit_bytes: 49 });
-        let refusal = read(&mut Source::new(pieces()), 60, &budget, Duration::from_secs(1)).await.err().unwrap();
+        let refusal = read(&mut Source::new(pieces()), 60, &budget, Duration::from_secs(1))
+            .await
+            .err()
+            .unwrap();
         assert_eq!(refusal, full(), "the first body is still held");
     }
 }

@@ -63,13 +63,9 @@ mod tests {
     fn subject_and_names_are_read() {
         let key = PKey::generate_ed25519().unwrap();
         let mut name = X509NameBuilder::new().unwrap();
-        for (field, value) in [
-            ("C", "DE"),
-            ("O", "Example, Inc."),
-            ("OU", " #a "),
-            ("DC", "shop"),
-            ("CN", "orders"),
-        ] {
+        for (field, value) in
+            [("C", "DE"), ("O", "Example, Inc."), ("OU", " #a "), ("DC", "shop"), ("CN", "orders")]
+        {
             name.append_entry_by_text(field, value).unwrap();
         }
         let mut certificate = X509::builder().unwrap();

@@ -79,7 +79,8 @@ fn log(wal: &Wal) -> LogState {
         bytes: state.bytes_used,
         limit_bytes: state.bytes_limit,
         entries_waiting: state.entries_waiting,
-        oldest_age: accepted.map_or(Duration::ZERO, |ms| now.saturating_sub(Duration::from_millis(ms))),
+        oldest_age: accepted
+            .map_or(Duration::ZERO, |ms| now.saturating_sub(Duration::from_millis(ms))),
         dead_letters: state.dead_letters,
         failing: state.failing.is_some(),
     }
@@ -135,10 +136,8 @@ async fn answer(stream: TcpStream, router: Router) {
 
 async fn metrics(State(shown): State<Arc<Shown>>) -> Response {
     match shown.text() {
-        Ok(text) => {
-            ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
-                .into_response()
-        }
+        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+            .into_response(),
         Err(error) => {
             tracing::error!(%error, "the metrics cannot be written");
             (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response()

@@ -266,10 +266,13 @@ impl Ready {
         let mut records = Vec::with_capacity(entries.len());
         let mut slots = Vec::with_capacity(entries.len());
         for entry in entries {
-            slots.push((entry.id, entry.produce.map(|produce| {
-                records.push(produce.record);
-                produce.sizes
-            })));
+            slots.push((
+                entry.id,
+                entry.produce.map(|produce| {
+                    records.push(produce.record);
+                    produce.sizes
+                }),
+            ));
         }
         let submitted = self.submit(records, None, true).await;
         let mut outcomes = submitted.outcomes.iter().cloned();
@@ -278,9 +281,7 @@ impl Ready {
             .map(|(id, produce)| {
                 let (sizes, outcome) = match produce {
                     Ok(sizes) => (*sizes, outcomes.next()),
-                    Err(refusal) => {
-                        (Default::default(), Some(Outcome::Refused(refusal.clone())))
-                    }
+                    Err(refusal) => (Default::default(), Some(Outcome::Refused(refusal.clone()))),
                 };
                 let outcome = outcome.unwrap_or(Outcome::Refused(Refusal::Stopping));
                 batch::Answer { id, sizes, outcome }
@@ -305,11 +306,7 @@ impl Ready {
 }
 
 /// To the intake; and counts what became of the records.
-pub(super) async fn submit(
-    app: &App,
-    dialect: Dialect,
-    submission: &Submission<'_>,
-) -> Submitted {
+pub(super) async fn submit(app: &App, dialect: Dialect, submission: &Submission<'_>) -> Submitted {
     let submitted = app.intake.submit(submission).await;
     // An answer that is repeated says nothing of new records.
     if !submitted.replayed {

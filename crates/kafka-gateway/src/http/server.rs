@@ -105,12 +105,10 @@ impl Server {
         };
         // Without hyper's own timer: the watch needs fewer. And without `pipeline_flush`: it lets answers pile up
         // without bound in front of a client that asks and does not read.
-        let connection = http1::Builder::new()
-            .max_buf_size(BUFFER_BYTES)
-            .serve_connection(
-                TokioIo::new(Watched::new(stream, watch.clone())),
-                service_fn(handle),
-            );
+        let connection = http1::Builder::new().max_buf_size(BUFFER_BYTES).serve_connection(
+            TokioIo::new(Watched::new(stream, watch.clone())),
+            service_fn(handle),
+        );
         let mut connection = pin!(connection);
         let mut stopped = pin!(stop.cancelled());
         let mut draining = false;

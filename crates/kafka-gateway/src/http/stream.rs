@@ -11,8 +11,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts as Head;
 use axum::response::Response;
 use bytes::Bytes;
-use futures_util::stream::{FuturesOrdered, StreamExt, unfold};
 use futures_util::FutureExt;
+use futures_util::stream::{FuturesOrdered, StreamExt, unfold};
 use kafka_gateway_api::v3::{self, Documents, Sizes};
 use kafka_gateway_api::{Outcome, Refusal};
 

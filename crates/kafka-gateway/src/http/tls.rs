@@ -54,7 +54,9 @@ impl Tls {
                 *self.stamp.lock().unwrap_or_else(PoisonError::into_inner) = stamp;
                 tracing::info!("the certificates of the HTTP server were read again");
             }
-            Err(error) => tracing::error!(%error, "the certificates of the HTTP server stay as they were"),
+            Err(error) => {
+                tracing::error!(%error, "the certificates of the HTTP server stay as they were")
+            }
         }
     }
 

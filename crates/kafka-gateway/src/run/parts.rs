@@ -37,7 +37,9 @@ impl Parts {
     pub(super) async fn new(settings: &Settings) -> Result<Self, String> {
         let tls = match &settings.http.tls {
             None => None,
-            Some(tls) => Some(Arc::new(Tls::load(tls).map_err(|text| format!("http.tls: {text}"))?)),
+            Some(tls) => {
+                Some(Arc::new(Tls::load(tls).map_err(|text| format!("http.tls: {text}"))?))
+            }
         };
         let metrics = Arc::new(Metrics::new().map_err(|error| format!("metrics: {error}"))?);
         let producers = Producers::new(&settings.kafka, metrics.clone());
@@ -48,8 +50,7 @@ impl Parts {
             Some(log) => {
                 let (wal, recovery) = open(log, settings, metrics.clone()).await?;
                 restore::keys(&keys, recovery.answered, recovery.unfinished);
-                let pump =
-                    Pump::new(wal.clone(), producers.clone(), keys.clone(), metrics.clone());
+                let pump = Pump::new(wal.clone(), producers.clone(), keys.clone(), metrics.clone());
                 let known: Arc<dyn Known> = Arc::new(NothingKnown);
                 (Some(wal), Some((pump, recovery.reader, known)))
             }

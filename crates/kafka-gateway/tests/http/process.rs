@@ -85,11 +85,15 @@ async fn operators_see_how_it_is() {
     let mut program = Program::start(&cluster.bootstrap_servers(), &[]);
     program.ready().await;
     assert_eq!(program.shows("/healthy").await.0, 200);
-    let answer = Client::connect(program.listen).await.ask("POST /push", &push("orders", true)).await;
+    let answer =
+        Client::connect(program.listen).await.ask("POST /push", &push("orders", true)).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     let (status, text) = program.shows("/metrics").await;
     assert_eq!(status, 200);
-    assert!(text.contains("http_requests_duration_count{code=\"200\",method=\"push/sync\"} 1"), "{text}");
+    assert!(
+        text.contains("http_requests_duration_count{code=\"200\",method=\"push/sync\"} 1"),
+        "{text}"
+    );
     assert_eq!(program.shows("/push").await.0, 404, "records are for the other port");
     program.signal(Signal::HUP);
     assert_eq!(program.shows("/healthy").await.0, 200);
@@ -134,8 +138,10 @@ async fn while_it_stops_it_is_not_ready_and_a_second_signal_ends_it_at_once() {
     let mut program = Program::start(&cluster.bootstrap_servers(), &[]);
     program.ready().await;
     let mut busy = Client::connect(program.listen).await;
-    busy.write("POST /push HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n")
-        .await;
+    busy.write(
+        "POST /push HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n",
+    )
+    .await;
     assert_eq!(busy.answer().await.status, 100, "a request has begun");
     program.signal(Signal::TERM);
     let deadline = Instant::now() + Duration::from_secs(5);

@@ -128,7 +128,11 @@ async fn clients_are_known_by_their_keys() {
     }
     let answer = gateway.ask("POST /topics/orders|X-API-Key: 0ther", "x").await;
     assert_eq!(answer.status, 403, "{answer:?}");
-    assert_eq!(gateway.ask("GET /openapi.yaml", "").await.status, 200, "what it is, anyone may read");
+    assert_eq!(
+        gateway.ask("GET /openapi.yaml", "").await.status,
+        200,
+        "what it is, anyone may read"
+    );
     gateway.stopped().await;
 }
 

@@ -66,8 +66,7 @@ async fn clients_are_known_by_their_certificates() {
     let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
     let gateway = Gateway::start(|settings| {
         tls(settings, folder.path(), &authority, false);
-        let clients =
-            vec![certified("a", "CN=a.example,O=Example"), certified("b", "b.example")];
+        let clients = vec![certified("a", "CN=a.example,O=Example"), certified("b", "b.example")];
         settings.access = Access { anonymous: None, clients };
     })
     .await;
