@@ -116,7 +116,9 @@ pub(super) fn open(
         failing: Mutex::default(),
         progress: Mutex::new(progress.clone()),
     });
-    let reader = Reader::new(shared.clone(), progress.low(), found.start);
+    // Without such an entry the next one goes to the end of the file that is written to.
+    let end = found.active.as_ref().map(|file| (file.first, file.bytes));
+    let reader = Reader::new(shared.clone(), progress.low(), found.start.or(end));
     let recovery = Recovery {
         unread: Unread::new(&reader),
         reader,
