@@ -113,9 +113,7 @@ impl Intake {
                 whole(count, Refusal::Full { what, retry_after: FULL_RETRY })
             }
             Claim::Answered(outcomes) => Submitted { outcomes: outcomes.to_vec(), replayed: true },
-            Claim::New(held) => {
-                fresh(self.work(submission, vec![None; count], Some(held)).await)
-            }
+            Claim::New(held) => fresh(self.work(submission, vec![None; count], Some(held)).await),
             Claim::Again(held, before) => {
                 let left = |outcome: &Outcome| outcome.is_success().then(|| outcome.clone());
                 let slots = before.iter().map(left).collect();
@@ -130,14 +128,15 @@ impl Intake {
         mut slots: Slots,
         held: Option<Held>,
     ) -> Vec<Outcome> {
+        let begun = Instant::now();
         self.admit(submission, &mut slots).await;
         match &self.parts.log {
             Some(log) if held.is_some() || !submission.wait => {
-                self.to_log(log, submission, &mut slots, held).await;
+                self.to_log(log, submission, &mut slots, held, begun).await;
                 decided(slots)
             }
             _ => {
-                self.to_kafka(submission, &mut slots).await;
+                self.to_kafka(submission, &mut slots, begun).await;
                 let outcomes = decided(slots);
                 if let Some(held) = held {
                     held.answer(outcomes.as_slice().into(), Instant::now());
@@ -181,13 +180,13 @@ impl Intake {
     }
 
     /// Straight to librdkafka: everything at once, so that one request costs one linger and not one for each record.
-    async fn to_kafka(&self, submission: &Submission<'_>, slots: &mut Slots) {
+    async fn to_kafka(&self, submission: &Submission<'_>, slots: &mut Slots, begun: Instant) {
         let lane = Lane::from(submission.acks.unwrap_or(self.parts.acks));
         if !submission.wait {
             for (index, slot) in slots.iter_mut().enumerate() {
                 if slot.is_none() {
                     let sink = self.detached.clone();
-                    *slot = Some(match self.send(lane, submission, index, sink) {
+                    *slot = Some(match self.send(lane, submission, index, sink, begun) {
                         Ok(()) => Outcome::Accepted { durable: false },
                         Err(refusal) => Outcome::Refused(refusal),
                     });
@@ -202,7 +201,7 @@ impl Intake {
         }
         let (batch, done) = Batch::new(slots.len(), open.len());
         for index in open {
-            if let Err(refusal) = self.send(lane, submission, index, batch.clone()) {
+            if let Err(refusal) = self.send(lane, submission, index, batch.clone(), begun) {
                 batch.decide(index, Outcome::Refused(refusal));
             }
         }
@@ -216,6 +215,7 @@ impl Intake {
         submission: &Submission<'_>,
         index: usize,
         sink: Arc<dyn Sink>,
+        begun: Instant,
     ) -> Result<(), Refusal> {
         let Some(record) = submission.records.get(index) else {
             return Err(Refusal::Stopping);
@@ -226,10 +226,19 @@ impl Intake {
             None => self.parts.producers.send(lane, record, ticket),
             Some(key) => self.parts.producers.send(lane, &record.clone().keyed(&key), ticket),
         };
-        sent.map_err(|(error, _ticket)| match error {
-            SendError::Full => Refusal::Full { what: "queue", retry_after: FULL_RETRY },
-            SendError::Refused(refusal) => refusal,
+        sent.map_err(|(error, _ticket)| {
+            self.give_back(submission.client, record, begun);
+            match error {
+                SendError::Full => Refusal::Full { what: "queue", retry_after: FULL_RETRY },
+                SendError::Refused(refusal) => refusal,
+            }
         })
+    }
+
+    /// What a record took of its limits, when it was then not taken further.
+    fn give_back(&self, client: &Client, record: &Record<'_>, begun: Instant) {
+        let size_bytes = record.size_bytes() as u64;
+        self.parts.limits.give_back(client, &record.topic, size_bytes, begun, Instant::now());
     }
 
     /// Through the log: one entry for what is left of the request.
@@ -239,6 +248,7 @@ impl Intake {
         submission: &Submission<'_>,
         slots: &mut Slots,
         held: Option<Held>,
+        begun: Instant,
     ) {
         let open = || {
             let records = submission.records.iter().enumerate().zip(slots.iter());
@@ -268,6 +278,9 @@ impl Intake {
         if let Err(error) = log.wal.append(entry).await {
             if let Some((token, _)) = waiter {
                 log.pump.forget(token);
+            }
+            for (_, record) in open() {
+                self.give_back(submission.client, record, begun);
             }
             let refusal = match error {
                 AppendError::Full => Refusal::Full { what: "log", retry_after: FULL_RETRY },
