@@ -230,3 +230,91 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Clients and dashboards hold on to these.
+    #[test]
+    fn statuses_codes_names_and_texts() {
+        let second = Some(Duration::from_secs(1));
+        let kafka = |status| Refusal::Kafka {
+            code: 87,
+            name: "INVALID_RECORD",
+            message: "text".to_owned(),
+            status,
+        };
+        let text = || "a".to_owned();
+        let retry_after = Duration::from_secs(1);
+        for (refusal, status, error_code, name, retry_after, message) in [
+            (Refusal::Malformed(text()), 400, 400, "malformed", None, "a"),
+            (Refusal::Unauthenticated, 401, 401, "unauthenticated", None, "an API key or"),
+            (Refusal::Forbidden(text()), 403, 40301, "forbidden", None, "this client may not"),
+            (Refusal::UnknownPath, 404, 404, "unknown_path", None, "there is nothing here"),
+            (Refusal::MethodNotAllowed, 405, 405, "method_not_allowed", None, "this path takes"),
+            (Refusal::BodyTimeout, 408, 408, "body_timeout", None, "the body stopped"),
+            (Refusal::UnknownCluster(text()), 404, 404, "unknown_cluster", None, "cluster a is"),
+            (Refusal::UnknownTopic(text()), 404, 40401, "unknown_topic", None, "topic a does"),
+            (
+                Refusal::UnknownPartition { topic: text(), partition: 7 },
+                404,
+                40402,
+                "unknown_partition",
+                None,
+                "topic a has no partition 7",
+            ),
+            (Refusal::InProgress, 409, 409, "in_progress", second, "a request with this"),
+            (
+                Refusal::TooLarge { size_bytes: 3, limit_bytes: 2 },
+                413,
+                413,
+                "too_large",
+                None,
+                "3 bytes are more than the limit of 2",
+            ),
+            (Refusal::UnsupportedMediaType(text()), 415, 415, "unsupported_media_type", None, "a"),
+            (Refusal::Unprocessable(text()), 422, 42206, "unprocessable", None, "a"),
+            (Refusal::NoSchemas(text()), 422, 42207, "no_schemas", None, "a"),
+            (Refusal::Batch(text()), 422, 42208, "batch", None, "a"),
+            (Refusal::KeyReused, 422, 422, "key_reused", None, "this Idempotency-Key was used"),
+            (
+                Refusal::RateLimited { limit: "client a".to_owned(), retry_after },
+                429,
+                429,
+                "rate_limited",
+                second,
+                "the rate limit of client a is reached",
+            ),
+            (
+                Refusal::Full { what: "queue", retry_after },
+                503,
+                503,
+                "full",
+                second,
+                "queue is full",
+            ),
+            (Refusal::Stopping, 503, 503, "stopping", second, "the gateway is stopping"),
+            (Refusal::LogFailed(text()), 503, 503, "log_failed", second, "the write-ahead log"),
+            (kafka(403), 403, 40301, "kafka", None, "INVALID_RECORD: text"),
+            (kafka(404), 404, 40403, "kafka", None, "INVALID_RECORD: text"),
+            (kafka(413), 413, 413, "kafka", None, "INVALID_RECORD: text"),
+            (kafka(422), 422, 42206, "kafka", None, "INVALID_RECORD: text"),
+            (kafka(503), 503, 503, "kafka", second, "INVALID_RECORD: text"),
+            (kafka(504), 504, 504, "kafka", None, "INVALID_RECORD: text"),
+            (
+                Refusal::Unknown { code: -192, name: "_MSG_TIMED_OUT", message: text() },
+                504,
+                504,
+                "unknown",
+                None,
+                "_MSG_TIMED_OUT: a; whether the record was written is not known",
+            ),
+        ] {
+            let found = (refusal.status(), refusal.error_code(), refusal.name());
+            assert_eq!(found, (status, error_code, name));
+            assert_eq!(refusal.retry_after(), retry_after, "{name}");
+            assert!(refusal.to_string().starts_with(message), "{refusal}");
+        }
+    }
+}
