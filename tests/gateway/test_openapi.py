@@ -10,8 +10,26 @@ from gateway import Gateway
 from lab import Failed, Kafka, paths
 from topics import Topics
 
-CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance," \
-    "response_schema_conformance,negative_data_rejection,unsupported_method,allow_header_conformance"
+CONFIG = """
+[parameters]
+"path.topic" = "orders"
+"path.cluster" = "{cluster}"
+
+[generation]
+allow-x00 = false
+
+[checks]
+positive_data_acceptance.enabled = false
+missing_required_header.enabled = false
+use_after_free.enabled = false
+ensure_resource_availability.enabled = false
+ignored_auth.enabled = false
+
+# A wrong document of a stream, or entry of a batch, has a report of its own in an answer that is 200 or 207.
+[[operations]]
+include-path-regex = "/records(:batch)?$"
+checks.negative_data_rejection.enabled = false
+"""
 
 
 def test_every_answer_is_in_the_document(here: Path, single: Kafka, topics: Topics) -> None:
@@ -20,13 +38,12 @@ def test_every_answer_is_in_the_document(here: Path, single: Kafka, topics: Topi
         raise Failed("Schemathesis is missing: run `python3 tests/lab/lab.py setup gateway`")
     topics.make("orders")
     config = here / "schemathesis.toml"
-    config.write_text(f'[parameters]\n"path.topic" = "orders"\n"path.cluster" = "{topics.cluster}"\n'
-                      '[generation]\nallow-x00 = false\n')
+    config.write_text(CONFIG.replace("{cluster}", topics.cluster))
     with Gateway(here, single.bootstrap) as gateway:
         url = f"http://127.0.0.1:{gateway.port}"
         command = [paths.PYTHON, "-m", "schemathesis.cli", "--config-file", config, "run", f"{url}/openapi.yaml", "--url",
-                   url, "--seed", "7", "--max-examples", "40", "--phases", "examples,coverage,fuzzing", "--checks",
-                   CHECKS, "--suppress-health-check", "all", "--no-shrink", "--workers", "2", "--max-failures", "20",
+                   url, "--seed", "7", "--max-examples", "40", "--phases", "examples,coverage,fuzzing",
+                   "--suppress-health-check", "all", "--no-shrink", "--workers", "2", "--max-failures", "20",
                    "--continue-on-failure", "--request-timeout", "10", "--generation-database", "none"]
         done = subprocess.run(list(map(str, command)), cwd=here, capture_output=True, text=True, timeout=150, check=False,
                               env={**os.environ, "PYTHONPATH": str(paths.SCHEMATHESIS)})

@@ -22,10 +22,18 @@ SECONDS = float(os.environ.get("KAFKA_GATEWAY_OUTAGE_SECONDS", "20"))
 
 
 @pytest.fixture(scope="module")
-def harmed(folder: Path) -> Iterator[Kafka]:
-    """One broker; a test that stops it starts it again."""
+def one_more(folder: Path) -> Iterator[Kafka]:
     with Kafka(folder / "harmed") as kafka:
         yield kafka
+
+
+@pytest.fixture
+def harmed(one_more: Kafka) -> Iterator[Kafka]:
+    """One broker; a test may kill or freeze it."""
+    yield one_more
+    one_more.child(0).thaw()
+    if not one_more.child(0).is_running():
+        one_more.start_again(0)
 
 
 def test_broker_down_under_load(here: Path, harmed: Kafka) -> None:
@@ -37,7 +45,7 @@ def test_broker_down_under_load(here: Path, harmed: Kafka) -> None:
             wait_until("load", lambda: len(load.accepted) > 500, 20, gateway.child)
             harmed.child(0).kill()
             begin, before = time.monotonic(), len(load.accepted)
-            assert wait_until("to be called not ready", lambda: gateway.manage("/ready").status == 503, 15)
+            assert wait_until("to be called not ready", lambda: gateway.manage("/ready").status == 503, 30)
             refused = gateway.push({"topic": "outage", "data": "waited for"})
             assert refused.status in (503, 504), refused
             while time.monotonic() - begin < SECONDS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import time
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka.admin import ConfigResource, ResourceType
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from gateway import Answer, Gateway, Json, with_log
 from lab import Gate, Kafka, wait_until
@@ -166,7 +167,7 @@ def test_413_by_the_topic_s_own_limit(plain: Gateway, topics: Topics, topic: str
     topics.make(strict, max_message_bytes="1000")
     answer = plain.push({"topic": strict, "data": "x" * 5000})
     assert answer.status == 413, answer
-    assert answer.json["records"][0]["kafka_name"] == "MSG_SIZE_TOO_LARGE", answer
+    assert answer.json["records"][0]["kafka_name"] == "MESSAGE_TOO_LARGE", answer
 
 
 def test_a_hundred_megabytes(plain: Gateway) -> None:
@@ -182,19 +183,11 @@ def test_a_hundred_megabytes(plain: Gateway) -> None:
     connection.close()
     with plain.socket() as client:
         client.sendall(b"POST /push HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n")
-        sent = 0
-        try:
-            for _ in range(1600):
+        begin = time.monotonic()
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            while time.monotonic() - begin < 20:
                 client.sendall(b"10000\r\n" + b" " * 65536 + b"\r\n")
-                sent += 65536
-        except (BrokenPipeError, ConnectionResetError):
-            pass
-        assert sent < 100 << 20, "all of it was read"
-        try:
-            shown = client.recv(1000)
-            assert not shown or shown.startswith(b"HTTP/1.1 413"), shown
-        except ConnectionResetError:
-            pass
+        assert time.monotonic() - begin < 10, "and it is cut off, however much comes"
     assert plain.resident_mib() - before < 40
     assert plain.peak_mib() < 150
 
@@ -283,8 +276,9 @@ def test_503_not_enough_replicas(here: Path, folder: Path) -> None:
         settings = {"kafka": {"message_timeout_ms": 4000, "retries": 1}}
         with Gateway(here, f"127.0.0.1:{kafka.port()}", settings) as gateway:
             assert gateway.push({"topic": "careful", "data": "three"}).status == 200
-            resource = ConfigResource(ResourceType.TOPIC, "careful", set_config={"min.insync.replicas": "3"})
-            replicated.admin.alter_configs([resource])[resource].result(15)
+            resource = ConfigResource(ResourceType.TOPIC, "careful", incremental_configs=[
+                ConfigEntry("min.insync.replicas", "3", incremental_operation=AlterConfigOpType.SET)])
+            replicated.admin.incremental_alter_configs([resource])[resource].result(15)
             kafka.child(2).kill()
             answer = wait_until("one replica too few", lambda: (
                 found if (found := gateway.push({"topic": "careful", "data": "two"}, acks=-1)).status != 200 else None), 40)

@@ -26,12 +26,14 @@ from topics import Topics
     ("kafka: {brokers: [a:1], properties: {no.such.property: 1}}", ["no.such.property"]),
     ("kafka: {brokers: [a:1]}\nratelimit: {rules: [{topic_name: t, max_requests_per_minutes: 1}]}",
      ["ratelimit.rules[0].max_requests_per_minutes"]),
+    ("kafka: {brokers: [a:1]}\nratelimit: {rules: [{topic_name: t, max_bytes_per_second: 9, bytes_burst: 9}]}",
+     ["ratelimit.rules[0].bytes_burst", "message_max_bytes"]),
     ("kafka: {brokers: [a:1]}\naccess: {clients: [{name: a}]}", ["access.clients[0]"]),
     ("kafka: {brokers: [a:1]}\nhttp: {tls: {certificate_file: /nowhere.pem}}", ["http.tls"]),
     ("kafka: {brokers: [a:1]}\nwal: {directory: /x, fsync: sometimes}", ["wal.fsync", "always"]),
     ("kafka: [", ["YAML"]),
     ("kafka: {brokers: [a:1], brokers: [b:2]}", ["brokers"]),
-], ids=range(14))
+], ids=range(15))
 def test_what_is_wrong_is_named_with_its_path(here: Path, text: str, told: list[str]) -> None:
     file = here / "wrong.yaml"
     file.write_text(text)

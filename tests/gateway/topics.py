@@ -30,7 +30,7 @@ class Topics:
 
     def __init__(self, bootstrap: str) -> None:
         self.bootstrap = bootstrap
-        self.admin = AdminClient({"bootstrap.servers": bootstrap})
+        self.admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
 
     def make(self, *names: str, partitions: int = 1, replicas: int = 1, **config: str) -> None:
         """`max_message_bytes="100"` stands for `max.message.bytes`. Ready when every partition has a leader."""
@@ -57,7 +57,7 @@ class Topics:
     def read(self, name: str, timeout: float = 60.0) -> list[Written]:
         """Everything that the topic holds now, partition by partition."""
         consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "independent",
-                             "enable.auto.commit": False, "isolation.level": "read_committed"})
+                             "enable.auto.commit": False, "isolation.level": "read_committed", "log_level": 0})
         try:
             partitions = consumer.list_topics(name, timeout=10).topics[name].partitions
             marks = {number: consumer.get_watermark_offsets(TopicPartition(name, number), timeout=10)
@@ -85,7 +85,7 @@ class Topics:
 
     def count(self, name: str) -> int:
         """Records by the offsets alone: right for topics that nobody compacts or writes transactions to."""
-        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "independent"})
+        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "independent", "log_level": 0})
         try:
             partitions = consumer.list_topics(name, timeout=10).topics[name].partitions
             marks = [consumer.get_watermark_offsets(TopicPartition(name, number), timeout=10) for number in partitions]

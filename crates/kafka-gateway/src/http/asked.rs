@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
 use kafka_gateway_api::{Refusal, Response, push, raw, v3};
@@ -51,6 +51,11 @@ impl Dialect {
     }
 
     fn accepts(self, headers: &HeaderMap) -> Result<(), Refusal> {
+        // A compressed body would be written compressed, without a word to who reads it.
+        if headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
+            let what = "compressed bodies are not read: leave Content-Encoding out".to_owned();
+            return Err(Refusal::UnsupportedMediaType(what));
+        }
         match (self, headers.get(CONTENT_TYPE)) {
             // A raw body is what its consumers say it is.
             (Self::Topic, _) => Ok(()),

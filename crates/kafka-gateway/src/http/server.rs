@@ -104,8 +104,9 @@ impl Server {
             move |request| answer(router.clone(), request, identity.clone(), watch.clone())
         };
         // Without hyper's own timer: the watch needs fewer. And without `pipeline_flush`: it lets answers pile up
-        // without bound in front of a client that asks and does not read.
-        let connection = http1::Builder::new().max_buf_size(BUFFER_BYTES).serve_connection(
+        // without bound in front of a client that asks and does not read. Half-closed: a client that has said all
+        // (`nc -N`) still gets its answer.
+        let connection = http1::Builder::new().half_close(true).max_buf_size(BUFFER_BYTES).serve_connection(
             TokioIo::new(Watched::new(stream, watch.clone())),
             service_fn(handle),
         );

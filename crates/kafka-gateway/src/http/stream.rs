@@ -122,6 +122,10 @@ impl Reports {
 
     fn end(&mut self) {
         self.reading = match self.documents.finish() {
+            // White space alone: an answer without a report would be no JSON.
+            Ok(()) if self.submitted == 0 => {
+                Reading::Failed(Refusal::Malformed("the body has no document".to_owned()))
+            }
             Ok(()) => Reading::Ended,
             Err(refusal) => Reading::Failed(refusal),
         };
