@@ -8,7 +8,7 @@
 )]
 
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// kprf's file, as its users have it.
@@ -157,6 +157,37 @@ fn no_secret_is_said() {
     assert!(said.contains("access: client shop with 2 keys"), "{said}");
     assert!(!said.contains("hunter2") && !warned.contains("hunter2"), "{said}\n{warned}");
     assert!(warned.contains("warning: API keys come over connections without TLS"), "{warned}");
+}
+
+/// What people copy is checked as they would check it.
+#[test]
+fn published_files_are_right() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for name in ["examples/gateway.yaml", "deploy/kubernetes/gateway.yaml"] {
+        let text = std::fs::read_to_string(root.join(name)).expect(name);
+        let (status, _, wrong) = check(&text, &[]);
+        assert_eq!(status, 0, "{name}: {wrong}");
+    }
+    let page =
+        std::fs::read_to_string(root.join("../../docs/gateway.md")).expect("docs/gateway.md");
+    let blocks: Vec<&str> = page.split("```yaml\n").skip(1).collect();
+    assert!(!blocks.is_empty(), "docs/gateway.md shows a file");
+    for block in blocks {
+        let text = block.split("```").next().unwrap();
+        let (status, _, wrong) = check(text, &[]);
+        assert_eq!(status, 0, "{wrong}\nof\n{text}");
+    }
+    // Its secrets are in files that are in the cluster alone: nothing else may be missing.
+    let name = "deploy/kubernetes/gateway-secured.yaml";
+    let text = std::fs::read_to_string(root.join(name)).expect(name);
+    let (status, _, wrong) = check(&text, &[]);
+    assert_eq!(status, 2, "{name}");
+    for line in wrong.lines() {
+        assert!(
+            line.contains("/run/secrets/") && line.contains("cannot be read"),
+            "{name}: {line}"
+        );
+    }
 }
 
 #[test]

@@ -323,7 +323,9 @@ fn unknown(pattern: &str, name: &str) -> String {
             beside.push(first);
         }
     }
-    if let Some(near) = nearest(name, beside.iter().copied()) {
+    let begins = |known: &&&str| name.len() >= BEGINNING_MIN && known.starts_with(name);
+    let near = nearest(name, beside.iter().copied()).or(beside.iter().find(begins).copied());
+    if let Some(near) = near {
         return format!("is not known; {} is", join(pattern, near));
     }
     let elsewhere = nearest(name, keys::ALL.iter().map(|key| key.name()))
@@ -345,6 +347,9 @@ fn source(node: &Node) -> Option<String> {
         Origin::Variable(name) => Some(name.clone()),
     }
 }
+
+/// So much of a name is no accident.
+const BEGINNING_MIN: usize = 4;
 
 /// One in three hours, and more than any host does.
 const RATE_LEAST: f64 = 0.0001;

@@ -125,6 +125,8 @@ fn security(root: &Scope<'_>, properties: &mut Properties, warnings: &mut Vec<St
             properties.set("sasl.password", &password);
         }
         (None, _) => root.refuse(&k::USER, "is missing for that kafka.sasl_mechanism; write it"),
+        // A file that cannot be read is told already.
+        (Some(_), None) if root.has(&k::PASSWORD_FILE) => {}
         (Some(_), None) => root.refuse(
             &k::PASSWORD_FILE,
             "is missing for that kafka.sasl_mechanism, and so is kafka.password; write one of them",

@@ -17,7 +17,7 @@ fn unknown_keys_are_told_with_the_nearest() {
              unknown_topic_ttl_ms, properties, property_files",
             "htpp (line 6): is not known; http is",
             "port (line 7): is not known; http.port is",
-            "ratelimit.rules[0].topic (line 11): is not known; access.anonymous.topics is",
+            "ratelimit.rules[0].topic (line 11): is not known; ratelimit.rules[].topic_name is",
         ]
     );
 }

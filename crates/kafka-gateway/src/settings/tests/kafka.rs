@@ -132,6 +132,8 @@ fn a_mechanism_is_over_tls_unless_clear_text_is_asked_for() {
     assert!(refused.contains("kafka.security_protocol (line 1): \"ssl\" has no SASL"), "{refused}");
     let refused = wrong("sasl_mechanism: PLAIN, user: u");
     assert!(refused.starts_with("kafka.password_file: is missing"), "{refused}");
+    let refused = wrong("sasl_mechanism: PLAIN, user: u, password_file: /nowhere/at/all");
+    assert_eq!(refused.lines().count(), 1, "one cause, one line: {refused}");
     let refused = wrong("sasl_mechanism: PLAIN, password: p");
     assert!(refused.starts_with("kafka.user: is missing"), "{refused}");
 }
