@@ -237,6 +237,10 @@ impl Table {
         forget_at: Instant,
         garbage: &mut Garbage,
     ) {
+        // An earlier one may be of other records of the same request: of each record the latest success counts.
+        let before = self.keys.get(&id).filter(|known| known.body == body);
+        let before = before.and_then(|known| known.answer.clone());
+        let answer = before.map_or_else(|| answer.clone(), |before| successes(&before, &answer));
         self.remove(&id, garbage);
         if self.make_room(garbage) {
             self.keys.insert(id, Known { body, state: State::Logged, answer: None });
@@ -384,6 +388,14 @@ fn merged(answer: Arc<[Outcome]>, outcomes: &[(u32, Outcome)]) -> Arc<[Outcome]>
         }
     }
     merged.into()
+}
+
+/// What the later answer says, and what only the earlier one knows.
+fn successes(earlier: &[Outcome], later: &[Outcome]) -> Arc<[Outcome]> {
+    let of = |(earlier, later): (&Outcome, &Outcome)| {
+        if later.is_success() { later.clone() } else { earlier.clone() }
+    };
+    earlier.iter().zip(later).map(of).collect()
 }
 
 /// Refusals are tried again and never told twice: their texts need not be kept.

@@ -219,6 +219,22 @@ fn a_restart_is_not_noticed() {
     assert_eq!(answered(claim(&keys, "async", 1, now)), [written(3)]);
 }
 
+/// A request of three: two were written, the third was repeated and is in the log; then the process died.
+#[test]
+fn a_restart_puts_the_parts_of_an_answer_together() {
+    let (keys, now) = (keys(10), Instant::now());
+    let restore = |outcomes| {
+        let restored = Restored::Answered(outcomes, Duration::ZERO);
+        keys.restore("shop", "k", 7, 3, restored, now);
+    };
+    restore(outcomes([written(1), refused(), written(3)]));
+    restore(outcomes([refused(), ACCEPTED, refused()]));
+    assert_eq!(answered(claim(&keys, "k", 3, now)), [written(1), ACCEPTED, written(3)]);
+    keys.settle("shop", "k", 7, 3, &[(1, written(2))], now);
+    assert_eq!(answered(claim(&keys, "k", 3, now)), [written(1), written(2), written(3)]);
+    assert_eq!((keys.state().keys, keys.state().outcomes), (1, 3));
+}
+
 #[test]
 fn keys_are_bounded_and_the_oldest_answer_goes_first() {
     let (keys, now) = (keys(3), Instant::now());
