@@ -101,9 +101,12 @@ impl Documents {
     /// At the body's end, when [`Self::next`] has none.
     ///
     /// # Errors
-    /// When the body ends within a document.
+    /// When the body ends within a document, or had none.
     pub fn finish(&mut self) -> Result<(), Refusal> {
         match self.state {
+            State::Between if self.count == 0 => {
+                Err(Refusal::Malformed("the body holds no record".to_owned()))
+            }
             State::Between | State::Failed => Ok(()),
             _ => {
                 self.state = State::Failed;
@@ -257,7 +260,8 @@ mod tests {
 
     #[test]
     fn documents_follow_each_other_with_space_or_without() {
-        assert_eq!(documents(""), [""; 0]);
+        let none = Refusal::Malformed("the body holds no record".to_owned());
+        assert_eq!([whole(""), whole(" \r\n")], [[Err(none.clone())], [Err(none)]]);
         assert_eq!(documents("{} {}\n{}{}\r\n"), ["{}", "{}", "{}", "{}"]);
         assert_eq!(
             documents(r#"{"a":"}{"}{"b":"\"}"}{"c":"\\"}"#),
