@@ -15,7 +15,7 @@ import yaml
 from confluent_kafka.admin import (AclBinding, AclOperation, AclPermissionType, AdminClient, ResourcePatternType,
                                    ResourceType)
 
-from gateway import Gateway, check, with_log
+from gateway import BINARY, Gateway, check, with_log
 from lab import Authority, Kafka, Listener, paths, wait_until
 from lab.prometheus import program, promtool
 from topics import Topics
@@ -89,15 +89,40 @@ def test_the_kustomization_makes_what_is_mounted() -> None:
         assert Path(file).name in config["files"]
 
 
-def test_no_more_rights_than_needed() -> None:
-    pod, container = _pod("kafka-gateway.yaml"), _container("kafka-gateway.yaml")
+@pytest.mark.parametrize(("name", "kind"), [("kafka-gateway.yaml", "StatefulSet"), ("wal-job.yaml", "Job")])
+def test_no_more_rights_than_needed(name: str, kind: str) -> None:
+    pod = _one(name, kind)["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
     assert pod["automountServiceAccountToken"] is False and pod["securityContext"]["runAsNonRoot"] is True
     security = container["securityContext"]
     assert security["readOnlyRootFilesystem"] and not security["allowPrivilegeEscalation"]
     assert security["capabilities"] == {"drop": ["ALL"]} and "memory" in container["resources"]["limits"]
     version = re.search(r'^version = "([^"]+)"', (paths.REPOSITORY / "Cargo.toml").read_text(), re.MULTILINE)
     assert version and container["image"].endswith(f":{version[1]}")
-    assert _one("network-policy.yaml", "NetworkPolicy")["spec"]["policyTypes"] == ["Ingress", "Egress"]
+
+
+def test_everything_else_is_shut() -> None:
+    policy = _one("network-policy.yaml", "NetworkPolicy")["spec"]
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    assert all(rule.get("from") for rule in policy["ingress"]) and all(rule.get("to") for rule in policy["egress"])
+
+
+def test_the_job_looks_into_the_log_of_a_pod(here: Path) -> None:
+    """The claim is one that the StatefulSet makes, and the program takes the job's words."""
+    pod = _one("wal-job.yaml", "Job")["spec"]["template"]["spec"]
+    stateful = _one("kafka-gateway.yaml", "StatefulSet")
+    (claim,) = stateful["spec"]["volumeClaimTemplates"]
+    name = f"{claim['metadata']['name']}-{stateful['metadata']['name']}-0"
+    assert pod["volumes"] == [{"name": "log", "persistentVolumeClaim": {"claimName": name}}]
+    (container,) = pod["containers"]
+    assert container["volumeMounts"] == [mount for mount in _container("kafka-gateway.yaml")["volumeMounts"]
+                                         if mount["name"] == "log"]
+    directory = _file("gateway.yaml")["wal"]["directory"]
+    assert directory in container["args"]
+    (here / "log").mkdir()
+    words = [str(here / "log") if word == directory else word for word in container["args"]]
+    done = subprocess.run([BINARY, *words], capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("file", ["gateway.yaml", "gateway-secured.yaml"])

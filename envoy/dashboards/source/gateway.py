@@ -68,7 +68,7 @@ DASHBOARD = Dashboard(
             stat("Dead letters",
                  f"sum({gateway('log_dead_letter_records')})", "short", width=4, steps=[(1, RED)], decimals=0,
                  read="Records that were accepted and that Kafka refused for good. They are kept.",
-                 do="`kafka-gateway wal` names each and why."),
+                 do="`kafka-gateway wal dead-letters` names each and why."),
             graph("Records by outcome",
                   total(per_second("records_total"), ["outcome"]), "cps", legend="{{outcome}}", stack=True,
                   read="Written: Kafka acknowledged. Logged: in the write-ahead log. Queued: in memory alone, by choice.",
