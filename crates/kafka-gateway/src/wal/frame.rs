@@ -9,6 +9,7 @@
 //! decides what a bad frame at the end of the newest file is: if a later good frame says that the bad one had been on
 //! disk, it was damaged there, and that is an error; otherwise the write was torn, and nobody was promised anything.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -151,6 +152,10 @@ pub(super) struct Fill {
 }
 
 impl Fill {
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
+    }
+
     pub(super) fn read(&self) -> io::Result<Bytes> {
         Ok(read_some(&*self.file, self.offset, self.size)?.into())
     }
@@ -270,6 +275,31 @@ pub(super) fn was_on_disk(rest: Vec<u8>, offset: u64, expected: u64) -> bool {
             Parsed::Frame(_)
         )
     })
+}
+
+/// Every good frame with a number from `first` to before `successor`, wherever it begins.
+pub(super) fn find_all(bytes: &Bytes, first: u64, successor: Option<u64>) -> BTreeMap<u64, Frame> {
+    let mut found = BTreeMap::new();
+    let (mut at, mut expected) = (FILE_HEADER_BYTES as usize, first);
+    while at < bytes.len() {
+        let left = bytes.slice(at..);
+        let length_max = left.len();
+        let plausible = expected..=expected + (length_max / FRAME_HEADER_BYTES) as u64;
+        let sequence = left.get(8..16).map(|mut number| number.get_u64_le());
+        let parsed = match sequence {
+            Some(number) if plausible.contains(&number) => parse(&left, at as u64, length_max),
+            _ => Parsed::Bad("no number that could follow"),
+        };
+        match parsed {
+            Parsed::Frame(frame) if successor.is_none_or(|end| frame.sequence < end) => {
+                at += FRAME_HEADER_BYTES + frame.payload.len();
+                expected = frame.sequence + 1;
+                found.insert(frame.sequence, frame);
+            }
+            _ => at += 1,
+        }
+    }
+    found
 }
 
 /// Names of files with frames: a kind and the first sequence, so that they sort as they follow each other.

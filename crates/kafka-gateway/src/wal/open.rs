@@ -304,7 +304,7 @@ pub(super) fn list(folder: &Path, kind: &str) -> Result<Vec<u64>, OpenError> {
 }
 
 /// Of all files in the folder, whatever they are.
-fn used(folder: &Path) -> Result<u64, OpenError> {
+pub(super) fn used(folder: &Path) -> Result<u64, OpenError> {
     let at = |error| OpenError::Io { path: folder.to_owned(), error };
     let mut bytes = 0;
     for file in fs::read_dir(folder).map_err(at)? {

@@ -8,6 +8,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::watch;
@@ -83,11 +84,7 @@ impl Reader {
     /// The entry cannot be read now. The next call tries it again.
     pub async fn next(&mut self) -> Result<Read, ReadError> {
         loop {
-            while self.next >= *self.committed.borrow_and_update() {
-                if self.committed.changed().await.is_err() {
-                    std::future::pending::<()>().await;
-                }
-            }
+            self.something().await;
             let (frame, place) = match self.frame().await {
                 Ok(read) => read,
                 Err((path, bad)) => {
@@ -110,6 +107,20 @@ impl Reader {
     #[must_use]
     pub fn is_from_before(&self, sequence: u64) -> bool {
         sequence < self.shared.own
+    }
+
+    /// Until there is an entry that was not read. Behind the last one it first looks away for a moment: to be woken for
+    /// each entry would cost more than to read it, and what comes meanwhile is read at once.
+    async fn something(&mut self) {
+        if self.next < *self.committed.borrow_and_update() {
+            return;
+        }
+        tokio::time::sleep(MOMENT).await;
+        while self.next >= *self.committed.borrow_and_update() {
+            if self.committed.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
     }
 
     /// Whether every entry that is in the log now was read.
@@ -153,7 +164,11 @@ impl Reader {
                     ));
                 }
                 Next::Fill(fill) => {
-                    let read = blocking(move || Ok((fill.read()?, fill))).await;
+                    // What was written just now is in memory, and another thread costs more than to copy it.
+                    let read = match segment.bytes.saturating_sub(fill.offset()) < RECENT_BYTES {
+                        true => fill.read().map(|block| (block, fill)),
+                        false => blocking(move || Ok((fill.read()?, fill))).await,
+                    };
                     read.map_err(Bad::Io)
                         .and_then(|(block, fill): (Bytes, Fill)| cursor.filled(block, &fill))
                         .map_err(|bad| (segment.path.to_path_buf(), bad))?;
@@ -162,6 +177,12 @@ impl Reader {
         }
     }
 }
+
+/// How long the reader looks away when it has read everything.
+const MOMENT: Duration = Duration::from_millis(1);
+
+/// So near to the end of its file a block was written lately, or its file is not the last one and was read ahead.
+const RECENT_BYTES: u64 = 4 << 20;
 
 /// Reads one entry again. Blocks.
 pub(super) fn fetch(shared: &Shared, sequence: u64, place: Place) -> Result<Bytes, ReadError> {

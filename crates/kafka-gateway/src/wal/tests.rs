@@ -16,6 +16,7 @@ mod faulty;
 mod files;
 mod model;
 mod parts;
+mod tool;
 
 fn settings(folder: &Path) -> LogSettings {
     LogSettings {

@@ -8,7 +8,10 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 use super::entry::Entry;
 use super::error::AppendError;
@@ -18,17 +21,26 @@ use super::shared::{Pending, Segment, Shared, lock};
 use super::{ENTRIES, GROUP_BYTES_MAX};
 use crate::settings::Fsync;
 
+type Tell = oneshot::Sender<Result<u64, AppendError>>;
+
 pub(super) struct Writer {
     shared: Arc<Shared>,
     active: Option<LogFile>,
     next: u64,
     /// Sync before answers whatever the policy is.
     strict: bool,
+    /// When the last group was done.
+    last: Instant,
+    /// Groups that are taken without waiting for more: lately nobody came.
+    hasty: u32,
+    /// Where those who wait run; a group's answers wake it once.
+    runtime: Option<Handle>,
 }
 
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>, active: Option<LogFile>, next: u64) -> Self {
-        Self { shared, active, next, strict: false }
+        let (last, runtime) = (Instant::now(), Handle::try_current().ok());
+        Self { shared, active, next, strict: false, last, hasty: 0, runtime }
     }
 
     /// Until the queue is closed and empty.
@@ -52,10 +64,22 @@ impl Writer {
         }
     }
 
-    fn wait(&self) -> Option<Vec<Pending>> {
+    fn wait(&mut self) -> Option<Vec<Pending>> {
         let mut queue = lock(&self.shared.queue);
         loop {
             if !queue.entries.is_empty() {
+                // Under load more come at once, and a group costs little more than an entry.
+                if queue.entries.len() < GATHER_MAX && self.last.elapsed() < GATHER_AFTER {
+                    self.hasty = self.hasty.saturating_sub(1);
+                    if self.hasty == 0 {
+                        drop(queue);
+                        std::thread::sleep(GATHER);
+                        queue = lock(&self.shared.queue);
+                        if queue.entries.len() < 2 {
+                            self.hasty = HASTY;
+                        }
+                    }
+                }
                 queue.bytes = 0;
                 // As much room as was needed now: the next group is often as large.
                 let room = queue.entries.len();
@@ -70,6 +94,20 @@ impl Writer {
                 Err(poisoned) => poisoned.into_inner(),
             };
             queue.idle = false;
+        }
+    }
+
+    /// Those who wait are woken by their own runtime, which this thread wakes once for all of them.
+    fn tell(&self, tells: Vec<Tell>, first: u64) {
+        let tell = move || {
+            for (tell, sequence) in tells.into_iter().zip(first..) {
+                // Whoever asked may have gone; the entry stays.
+                let _ = tell.send(Ok(sequence));
+            }
+        };
+        match &self.runtime {
+            Some(runtime) => drop(runtime.spawn(async move { tell() })),
+            None => tell(),
         }
     }
 
@@ -89,10 +127,7 @@ impl Writer {
                 let took = started.elapsed();
                 let size = usize::try_from(bytes).unwrap_or(usize::MAX);
                 self.shared.observer.appended(payloads.len(), size, took);
-                for (tell, sequence) in tells.into_iter().zip(first..) {
-                    // Whoever asked may have gone; the entry stays.
-                    let _ = tell.send(Ok(sequence));
-                }
+                self.tell(tells, first);
                 self.shared.works();
             }
             Err(error) => {
@@ -104,6 +139,7 @@ impl Writer {
                 }
             }
         }
+        self.last = Instant::now();
     }
 
     fn write(&mut self, payloads: &[Payload], bytes: u64) -> io::Result<()> {
@@ -208,3 +244,15 @@ impl Writer {
         self.shared.committed.send_replace(self.next);
     }
 }
+
+/// How long a group waits for more.
+const GATHER: Duration = Duration::from_micros(400);
+
+/// The last group was done so lately: there is load.
+const GATHER_AFTER: Duration = Duration::from_millis(2);
+
+/// A group of so many waits for no more.
+const GATHER_MAX: usize = 64;
+
+/// When nobody came while a group waited, so many groups do not wait: whoever appends alone is not slowed down.
+const HASTY: u32 = 32;
