@@ -14,6 +14,7 @@ from typing import Any
 TESTS = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TESTS), str(TESTS / "gateway")]
 
+from confluent_kafka.admin import AdminClient  # noqa: E402
 from gateway import BINARY, Answer, Gateway, with_log  # noqa: E402
 from lab import Failed, Kafka, end_on_signals, run_folder, wait_until  # noqa: E402
 from topics import Topics  # noqa: E402
@@ -33,6 +34,8 @@ def main() -> int:
     print("starting a broker ...", flush=True)
     with Kafka(folder / "kafka", heap="384m") as kafka:
         topics = Topics(kafka.bootstrap)
+        # What a client says of the outage that follows is not the gateway's.
+        topics.admin = AdminClient({"bootstrap.servers": kafka.bootstrap, "log_level": 0})
         topics.make(TOPIC, partitions=3)
         with Gateway(folder, kafka.bootstrap, with_log(folder / "log")) as gateway:
             print(f"gateway: http://127.0.0.1:{gateway.port}, metrics: http://127.0.0.1:{gateway.metrics_port}/metrics, "
