@@ -7,12 +7,21 @@ use std::process::exit;
 use clap::{Arg, ArgAction, Command, value_parser};
 use kafka_gateway::logs::Logs;
 use kafka_gateway::settings::{self, Settings};
-use kafka_gateway::{check, run};
+use kafka_gateway::{check, run, wal};
 
 fn main() {
     // The first to start OpenSSL: it sets no exit handler then, which could free what librdkafka's threads still use.
     openssl::init();
     let matches = command().get_matches();
+    if let Some(("wal", asked)) = matches.subcommand() {
+        match wal::cli::run(asked) {
+            Ok(()) => exit(0),
+            Err(error) => {
+                say(&error);
+                exit(i32::from(FAILED))
+            }
+        }
+    }
     let path = matches.get_one::<PathBuf>("config");
     let settings = match settings::load(path.map(PathBuf::as_path), std::env::vars_os()) {
         Ok(settings) => settings,
@@ -53,9 +62,11 @@ fn command() -> Command {
              KAFKA_GATEWAY_KAFKA__BROKERS is kafka.brokers. All keys: docs/gateway-reference.md.",
         )
         .after_help(
-            "Exit status: 0 stopped by a signal or a check that found nothing, 2 impossible configuration, 70 a fault \
-             of the gateway itself.",
+            "Exit status: 0 stopped by a signal or a check that found nothing, 1 what wal was asked for failed, 2 \
+             impossible configuration, 70 a fault of the gateway itself.",
         )
+        .subcommand(wal::cli::command())
+        .args_conflicts_with_subcommands(true)
         .arg(
             Arg::new("config")
                 .short('c')
@@ -103,4 +114,5 @@ fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{}", lines.join("\n"));
 }
 
+const FAILED: u8 = 1;
 const IMPOSSIBLE: u8 = 2;

@@ -208,6 +208,17 @@ fn impossible_settings_end_it_with_2_before_anything_starts() {
     );
 }
 
+/// The log's own tests read what it prints; this is that the program has it, and needs no settings for it.
+#[test]
+fn a_log_is_looked_into_without_settings() {
+    let nowhere = run(&["wal", "inspect", "--directory", "/nowhere/at/all"], &[]);
+    assert_eq!(nowhere.status.code(), Some(1));
+    let wrong = String::from_utf8(nowhere.stderr).unwrap();
+    assert!(wrong.starts_with("kafka-gateway: ") && wrong.contains("/nowhere/at/all"), "{wrong}");
+    assert_eq!(run(&["wal"], &[]).status.code(), Some(2));
+    assert_eq!(run(&["--check", "wal", "inspect"], &[]).status.code(), Some(2));
+}
+
 #[test]
 fn it_says_its_version_and_what_it_can_be_told() {
     let version = run(&["--version"], &[]);

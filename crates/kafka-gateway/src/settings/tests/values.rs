@@ -118,3 +118,38 @@ fn a_burst_is_a_second_and_never_less_than_a_record() {
     assert_eq!(rates("max_bytes_per_second: 10, bytes_burst: 1048577").bytes, of(10.0, 1_048_577));
     assert_eq!(rates("max_bytes_per_second: 0, max_records_per_second: 0").bytes, None);
 }
+
+/// Spellings are taken from the file by their place in it.
+#[test]
+fn places_are_right_behind_other_letters() {
+    for text in [
+        "\u{feff}kafka: {brokers: [a:1], retries: 0012}\n",
+        "# Größe — 大\r\nkafka:\r\n  brokers: [a:1] # ü\r\n  retries: 0012\r\n",
+        "%YAML 1.2\n---\nkafka: {brokers: [a:1], \"retries\": 0012}\n...\n",
+        "kafka: {brokers: [a:1], retries: &n 0012, user: *n}\n",
+    ] {
+        assert_eq!(property(&settings(text), "retries"), Some("12"), "{text}");
+    }
+    let twice = "kafka: {brokers: [a:1], user: &n 0012, password: *n, sasl_mechanism: PLAIN}\n";
+    assert_eq!(property(&settings(twice), "sasl.username"), Some("0012"));
+    assert_eq!(
+        property(&settings(twice), "sasl.password"),
+        Some("0012"),
+        "an alias is what it stands for"
+    );
+    let marked =
+        "\u{feff}kafka: {brokers: [a:1], user: 0012, password: 1.10, sasl_mechanism: PLAIN}\n";
+    assert_eq!(property(&settings(marked), "sasl.username"), Some("0012"));
+    assert_eq!(property(&settings(marked), "sasl.password"), Some("1.10"));
+}
+
+#[test]
+fn every_beginning_of_a_file_is_taken_or_refused() {
+    let text = "kafka: {brokers: ['ü:1', \"b\"], user: &u 0012,\n properties: {debug: msg}}\nratelimit:\n  rules:\n  \
+                - topic_name: *u\n    max_requests_per_minute: 1.5e3\n# end — \nwal: |\n  text\n";
+    let mut refused = 0;
+    for end in (0..=text.len()).filter(|end| text.is_char_boundary(*end)) {
+        refused += usize::from(super::loaded(&text[..end], &[]).is_err());
+    }
+    assert!(refused > 100, "{refused}");
+}
