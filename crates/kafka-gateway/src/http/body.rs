@@ -131,7 +131,11 @@ impl Source {
                 Some(Err(error)) => return Err(Refusal::Malformed(format!("the body: {error}"))),
                 // Trailers say nothing here.
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) if !data.is_empty() => return Ok(Some(data)),
+                    Ok(data) if !data.is_empty() => {
+                        // With a length the end is known: to ask for it would cost a round of waking and a timer.
+                        self.ended = self.body.is_end_stream();
+                        return Ok(Some(data));
+                    }
                     Ok(_) | Err(_) => (),
                 },
             }

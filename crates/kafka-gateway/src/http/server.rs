@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -31,7 +32,8 @@ use crate::auth::Identity;
 /// Serves until the app's stop, and then until the last request that has begun is answered.
 pub async fn serve(listener: TcpListener, app: Arc<App>) {
     let stop = app.stop.clone();
-    let server = Server { router: TowerToHyperService::new(routes::router(&app)), app };
+    let router = TowerToHyperService::new(routes::router(&app));
+    let server = Server { router, app, ending: Arc::default() };
     let room = server.app.room.clone();
     let connections = TaskTracker::new();
     loop {
@@ -41,7 +43,7 @@ pub async fn serve(listener: TcpListener, app: Arc<App>) {
         };
         match accepted {
             Ok((stream, permit)) => {
-                connections.spawn(server.clone().connection(stream, permit, stop.child_token()));
+                connections.spawn(server.clone().connection(stream, permit));
             }
             // Out of file descriptors, most likely: what is open goes on, and some of it ends soon.
             Err(error) => {
@@ -51,6 +53,7 @@ pub async fn serve(listener: TcpListener, app: Arc<App>) {
         }
     }
     drop(listener);
+    server.ending.begin();
     connections.close();
     connections.wait().await;
 }
@@ -68,27 +71,38 @@ async fn accept(
 struct Server {
     app: Arc<App>,
     router: TowerToHyperService<Router>,
+    ending: Arc<Ending>,
+}
+
+/// What wakes all connections when they are to end. A flag says whether it has begun: to ask a token, which has a lock,
+/// with every turn of every connection is felt.
+#[derive(Default)]
+struct Ending {
+    begun: AtomicBool,
+    wakes: CancellationToken,
+}
+
+impl Ending {
+    fn begin(&self) {
+        self.begun.store(true, Ordering::Release);
+        self.wakes.cancel();
+    }
 }
 
 impl Server {
-    async fn connection(
-        self,
-        stream: TcpStream,
-        _permit: OwnedSemaphorePermit,
-        stop: CancellationToken,
-    ) {
+    async fn connection(self, stream: TcpStream, _permit: OwnedSemaphorePermit) {
         // A response is written at once; to wait for more of it would only delay it.
         let _ = stream.set_nodelay(true);
         let Some(tls) = self.app.tls.clone() else {
-            return self.speak(stream, None, stop).await;
+            return self.speak(stream, None).await;
         };
         match tls.accept(stream, self.app.settings.header_timeout).await {
-            Ok((stream, identity)) => self.speak(stream, identity, stop).await,
+            Ok((stream, identity)) => self.speak(stream, identity).await,
             Err(error) => tracing::debug!(%error, "a TLS handshake failed"),
         }
     }
 
-    async fn speak<S>(self, stream: S, identity: Option<Arc<Identity>>, stop: CancellationToken)
+    async fn speak<S>(self, stream: S, identity: Option<Arc<Identity>>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -106,16 +120,23 @@ impl Server {
         // Without hyper's own timer: the watch needs fewer. And without `pipeline_flush`: it lets answers pile up
         // without bound in front of a client that asks and does not read. Half-closed: a client that has said all
         // (`nc -N`) still gets its answer.
-        let connection = http1::Builder::new().half_close(true).max_buf_size(BUFFER_BYTES).serve_connection(
-            TokioIo::new(Watched::new(stream, watch.clone())),
-            service_fn(handle),
-        );
+        let connection =
+            http1::Builder::new().half_close(true).max_buf_size(BUFFER_BYTES).serve_connection(
+                TokioIo::new(Watched::new(stream, watch.clone())),
+                service_fn(handle),
+            );
         let mut connection = pin!(connection);
-        let mut stopped = pin!(stop.cancelled());
-        let mut draining = false;
+        let ending = self.ending;
+        let mut wake = pin!(ending.wakes.cancelled());
+        let (mut wakes, mut draining) = (false, false);
         let mut timer = pin!(sleep_until(watch.deadline()));
         std::future::poll_fn(|context| {
-            if !draining && stopped.as_mut().poll(context).is_ready() {
+            // Once is enough: the waker of a task stays the same.
+            if !wakes {
+                wakes = true;
+                let _ = wake.as_mut().poll(context);
+            }
+            if !draining && ending.begun.load(Ordering::Acquire) {
                 draining = true;
                 connection.as_mut().graceful_shutdown();
             }
