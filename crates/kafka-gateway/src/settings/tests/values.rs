@@ -148,8 +148,8 @@ fn every_beginning_of_a_file_is_taken_or_refused() {
     let text = "kafka: {brokers: ['ü:1', \"b\"], user: &u 0012,\n properties: {debug: msg}}\nratelimit:\n  rules:\n  \
                 - topic_name: *u\n    max_requests_per_minute: 1.5e3\n# end — \nwal: |\n  text\n";
     let mut refused = 0;
-    for end in (0..=text.len()).filter(|end| text.is_char_boundary(*end)) {
-        refused += usize::from(super::loaded(&text[..end], &[]).is_err());
+    for beginning in (0..=text.len()).filter_map(|end| text.get(..end)) {
+        refused += usize::from(super::loaded(beginning, &[]).is_err());
     }
     assert!(refused > 100, "{refused}");
 }
