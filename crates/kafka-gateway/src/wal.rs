@@ -32,6 +32,7 @@ mod offsets;
 mod open;
 mod progress;
 mod reader;
+mod reserve;
 mod salvage;
 mod shared;
 mod side;
@@ -286,7 +287,7 @@ impl Wal {
                 _ => lock(&shared.ages).oldest(low),
             },
             dead_letters: lock(&shared.letters).count,
-            failing: lock(&shared.failing).clone(),
+            failing: lock(&shared.failing).last().map(|(_, text)| text.clone()),
         }
     }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::checkpoint::{Checkpoint, RANGES, RANGES_AT_CLOSE};
 use super::shared::{Shared, lock};
 use super::side::Side;
-use super::{ANSWERS, frame};
+use super::{ANSWERS, frame, reserve};
 use crate::settings::{Fsync, IdempotencySettings};
 
 pub(super) struct Keeper {
@@ -47,8 +47,8 @@ impl Keeper {
             }
             let ordered = self.shared.dirty.swap(false, Ordering::AcqRel);
             if ordered || stop {
-                match self.keep(if stop { RANGES_AT_CLOSE } else { RANGES }) {
-                    Ok(()) => {}
+                match self.keep_with_reserve(if stop { RANGES_AT_CLOSE } else { RANGES }) {
+                    Ok(()) => self.shared.works(&["checkpoint", "reserve"]),
                     Err(error) => {
                         self.shared.failed("checkpoint", &error);
                         self.shared.order_checkpoint();
@@ -103,6 +103,21 @@ impl Keeper {
                 self.shared.failed("sync", &error);
             }
         }
+    }
+
+    /// One round. On a full disk it needs room before it can make room: the reserve, which entries cannot take.
+    fn keep_with_reserve(&mut self, ranges_max: usize) -> io::Result<()> {
+        let mut kept = self.keep(ranges_max);
+        if kept.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::StorageFull) {
+            self.shared.starved.store(true, Ordering::Release);
+            reserve::release(&self.shared)?;
+            kept = self.keep(ranges_max);
+        }
+        if kept.is_ok() && self.shared.starved.load(Ordering::Acquire) {
+            reserve::hold(&self.shared)?;
+            self.shared.starved.store(false, Ordering::Release);
+        }
+        kept
     }
 
     /// One round, in the order that keeps everything.

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::fs::{self, File, TryLockError};
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -27,7 +27,7 @@ use super::reader::{Reader, Unread};
 use super::shared::{Ages, Budget, Letters, Segment, Segments, Shared};
 use super::side::Side;
 use super::writer::Writer;
-use super::{ANSWERS, ENTRIES, LETTERS, Observer, Recovery};
+use super::{ANSWERS, ENTRIES, LETTERS, Observer, Recovery, reserve};
 use crate::settings::{IdempotencySettings, LogSettings};
 
 /// What runs.
@@ -114,8 +114,15 @@ pub(super) fn open(
         ordered: std::sync::Condvar::new(),
         dirty: false.into(),
         failing: Mutex::default(),
+        starved: false.into(),
         progress: Mutex::new(progress.clone()),
     });
+    if let Err(error) = reserve::hold(&shared) {
+        // The keeper tries again; until then nothing is accepted.
+        shared.starved.store(true, Ordering::Release);
+        shared.failed("reserve", &error);
+        shared.order_checkpoint();
+    }
     // Without such an entry the next one goes to the end of the file that is written to.
     let end = found.active.as_ref().map(|file| (file.first, file.bytes));
     let reader = Reader::new(shared.clone(), progress.low(), found.start.or(end));

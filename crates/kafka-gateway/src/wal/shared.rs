@@ -45,8 +45,10 @@ pub(super) struct Shared {
     pub(super) ordered: Condvar,
     /// Whether an order to write the checkpoint was given and not yet begun.
     pub(super) dirty: AtomicBool,
-    /// Why the last write failed, while none succeeded since.
-    pub(super) failing: Mutex<Option<String>>,
+    /// What fails and why, while it did not succeed since.
+    pub(super) failing: Mutex<Vec<(&'static str, String)>>,
+    /// The disk is full and the keeper has no room for itself: no entry may take what comes free.
+    pub(super) starved: AtomicBool,
 }
 
 /// Entries on their way to the writer.
@@ -195,18 +197,25 @@ impl Shared {
         }
     }
 
-    pub(super) fn failed(&self, what: &str, error: &std::io::Error) {
+    /// Once for each text, and not for each of the appends that fail the same way.
+    pub(super) fn failed(&self, what: &'static str, error: &std::io::Error) {
         let text = format!("{what}: {error}");
-        let before = lock(&self.failing).replace(text.clone());
-        // Once, and not for each of the appends that fail the same way.
-        if before.as_ref() != Some(&text) {
-            tracing::error!(folder = %self.folder.display(), error = text, "the write-ahead log fails");
+        let mut failing = lock(&self.failing);
+        if failing.iter().any(|(_, known)| *known == text) {
+            return;
         }
+        failing.retain(|(other, _)| *other != what);
+        failing.push((what, text.clone()));
+        drop(failing);
+        tracing::error!(folder = %self.folder.display(), error = text, "the write-ahead log fails");
     }
 
-    pub(super) fn works(&self) {
-        let before = lock(&self.failing).take();
-        if before.is_some() {
+    pub(super) fn works(&self, what: &[&'static str]) {
+        let mut failing = lock(&self.failing);
+        let before = failing.len();
+        failing.retain(|(other, _)| !what.contains(other));
+        if failing.len() < before && failing.is_empty() {
+            drop(failing);
             tracing::info!(folder = %self.folder.display(), "the write-ahead log works again");
         }
     }

@@ -8,6 +8,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
@@ -127,8 +128,8 @@ impl Writer {
                 let took = started.elapsed();
                 let size = usize::try_from(bytes).unwrap_or(usize::MAX);
                 self.shared.observer.appended(payloads.len(), size, took);
+                self.shared.works(&["append", "sync"]);
                 self.tell(tells, first);
-                self.shared.works();
             }
             Err(error) => {
                 self.shared.budget.give(bytes);
@@ -143,6 +144,9 @@ impl Writer {
     }
 
     fn write(&mut self, payloads: &[Payload], bytes: u64) -> io::Result<()> {
+        if self.shared.starved.load(Ordering::Acquire) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         self.leave_unsynced();
         if self.active.as_ref().is_some_and(|file| {
             file.bytes > FILE_HEADER_BYTES

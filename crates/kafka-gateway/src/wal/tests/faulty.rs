@@ -16,6 +16,8 @@ pub(super) struct Faults {
     /// Bytes until the disk is full; negative is never.
     pub(super) room: AtomicI64,
     pub(super) truncate: AtomicBool,
+    /// Files that are removed make room.
+    pub(super) frees: AtomicBool,
     /// Syncs of files that were asked for.
     pub(super) synced: AtomicU64,
     /// Under which names.
@@ -55,7 +57,12 @@ impl Disk for Faulty {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        Real.remove(path)
+        let size = fs::metadata(path).map_or(0, |file| file.len());
+        Real.remove(path)?;
+        if self.0.frees.load(Ordering::SeqCst) {
+            self.0.room.fetch_add(i64::try_from(size).unwrap(), Ordering::SeqCst);
+        }
+        Ok(())
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -249,4 +256,30 @@ async fn entries_stay_while_what_became_of_them_cannot_be_written() {
     let (wal, mut recovery) = open(&settings(folder.path())).unwrap();
     assert_eq!(wal.state().dead_letters, 0);
     assert_eq!(read_all(&mut recovery.reader).await, [(1, b"refused".to_vec())]);
+}
+
+#[tokio::test]
+async fn a_full_disk_is_left_by_delivering_what_is_on_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, faults) = Faulty::new();
+    let small = LogSettings { segment_bytes: 4000, ..settings(folder.path()) };
+    let (wal, mut recovery) = open_on(&small, disk).unwrap();
+    for number in 0..20_u8 {
+        wal.append(entry(&[number; 1000])).await.unwrap();
+    }
+    // What is removed makes room.
+    faults.room.store(100, Ordering::SeqCst);
+    faults.frees.store(true, Ordering::SeqCst);
+    failed(wal.append(entry(&[99; 1000])).await);
+    for (sequence, _) in read_all(&mut recovery.reader).await {
+        wal.delivered(sequence);
+    }
+    let began = std::time::Instant::now();
+    while wal.append(entry(b"again")).await.is_err() {
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", wal.state());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(folder.path().join("reserve").exists());
+    assert_eq!(read_all(&mut recovery.reader).await, [(21, b"again".to_vec())]);
+    assert_eq!(wal.state().failing, None);
 }
