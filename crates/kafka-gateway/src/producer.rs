@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use kafka_gateway_api::{Position, Record, Refusal};
 use rdkafka::config::ClientConfig;
+use rdkafka::error::KafkaError;
 
 pub mod classify;
 mod client;
@@ -27,6 +28,7 @@ pub use classify::is_permanent;
 use client::Surroundings;
 use cluster::{Ask, Cluster};
 use lane::Slot;
+pub(crate) use native::last_header as header;
 pub use topics::Topics;
 
 /// Who wants to know what became of a record.
@@ -91,6 +93,17 @@ pub fn lane_config(settings: &KafkaSettings, lane: Lane) -> ClientConfig {
     config::producer(settings, lane)
 }
 
+/// The properties of a consumer that reads partitions by hand, each to its end and no group for it.
+pub(crate) fn reading(settings: &KafkaSettings) -> ClientConfig {
+    config::reading(settings)
+}
+
+/// Whether an error says that there is no such topic.
+pub(crate) fn is_gone(error: &KafkaError) -> bool {
+    let class = error.rdkafka_error_code().map(classify::class);
+    matches!(class, Some(classify::Class::UnknownTopic | classify::Class::UnknownPartition))
+}
+
 /// Why a record was not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SendError {
@@ -106,6 +119,8 @@ pub struct Producers {
     leader: Slot,
     none: Slot,
     log: Slot,
+    /// As the log's, with one record in each request.
+    alone: Slot,
     topics: Topics,
     cluster: Arc<Cluster>,
 }
@@ -127,11 +142,12 @@ impl Producers {
         for lane in &lanes {
             lane.check()?;
         }
+        let alone = Slot::new(Lane::Log, config::alone(settings), around.clone());
         let asking = config::asking(settings);
         let cluster = Cluster::start(asking, around.clone(), settings.auto_create_topics)?;
         let topics = Topics::start(known, Ask(Arc::clone(&cluster)))?;
         let [all, leader, none, log] = lanes;
-        Ok(Self { all, leader, none, log, topics, cluster })
+        Ok(Self { all, leader, none, log, alone, topics, cluster })
     }
 
     /// Hands a record to librdkafka's queue, which copies it. It does not block, but for the making of a lane's client.
@@ -145,6 +161,19 @@ impl Producers {
         ticket: Box<Ticket>,
     ) -> Result<(), (SendError, Box<Ticket>)> {
         self.slot(lane).send(record, ticket)
+    }
+
+    /// As [`Self::send`] in the log's lane, and in no batch with others: a broker refuses a whole batch for one record in
+    /// it, and who was refused so is sent alone before it is given up.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub fn send_alone(
+        &self,
+        record: &Record<'_>,
+        ticket: Box<Ticket>,
+    ) -> Result<(), (SendError, Box<Ticket>)> {
+        self.alone.send(record, ticket)
     }
 
     /// What is known of topics.
@@ -203,7 +232,7 @@ impl Producers {
     }
 
     fn slots(&self) -> impl Iterator<Item = &Slot> {
-        [&self.all, &self.leader, &self.none, &self.log].into_iter()
+        [&self.all, &self.leader, &self.none, &self.log, &self.alone].into_iter()
     }
 }
 

@@ -18,6 +18,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 mod flight;
+pub mod recovery;
 mod settle;
 #[cfg(test)]
 mod tests;

@@ -79,9 +79,13 @@ pub async fn run(settings: Settings, logs: Logs) -> Result<(), RunError> {
     tasks.start("http", http::serve(producers_side, parts.app.clone()));
     let shown = parts.shown.clone();
     tasks.start("management", management::serve(operators_side, shown, stops.rest.clone()));
-    if let Some((pump, reader, known)) = parts.pump {
+    if let Some((pump, reader, search)) = parts.pump {
         let (drain, end) = (stops.drain.clone(), stops.end.clone());
-        tasks.start("pump", async move { pump.run(reader, known, drain, end).await });
+        tasks.start("pump", async move {
+            // Requests are served meanwhile: what they bring waits in the log.
+            let known = search.find(end.clone()).await;
+            pump.run(reader, known, drain, end).await;
+        });
     }
     if let Some(tls) = parts.tls.clone() {
         let stop = stops.rest.clone();

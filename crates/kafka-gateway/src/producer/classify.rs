@@ -90,7 +90,6 @@ pub(crate) fn refusal(
         return Refusal::Unknown { code: number, name, message };
     }
     match class(code) {
-        Class::Forbidden => Refusal::Forbidden(about.topic.to_owned()),
         Class::UnknownTopic => Refusal::UnknownTopic(about.topic.to_owned()),
         Class::UnknownPartition => {
             Refusal::UnknownPartition { topic: about.topic.to_owned(), partition: about.partition }
@@ -122,7 +121,7 @@ pub(crate) fn text_of(code: RDKafkaErrorCode) -> &'static str {
 pub(crate) enum Class {
     /// May be different in a moment: a leader that moves, a cluster that is away, a gateway without rights of its own.
     Temporary,
-    /// This user may not write there.
+    /// The gateway's own user may not write there.
     Forbidden,
     /// The cluster knows no such topic.
     UnknownTopic,
@@ -231,12 +230,12 @@ mod tests {
     #[test]
     fn a_record_that_was_not_sent_is_refused_by_what_the_code_means() {
         let special = |code: i32| match code {
-            29 => Some(Refusal::Forbidden("orders".to_owned())),
             3 | 100 | -188 => Some(Refusal::UnknownTopic("orders".to_owned())),
             -190 => Some(Refusal::UnknownPartition { topic: "orders".to_owned(), partition: 7 }),
             _ => None,
         };
         let status = |code: i32| match code {
+            29 => 403,
             10 | 18 => 413,
             17 | 32 | 43 | 44 | 87 | -186 => 422,
             _ => 503,

@@ -4,7 +4,7 @@
 //! number of those that were not: a cluster that is away must not fill a disk.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -38,22 +38,32 @@ pub(super) struct Surroundings {
 pub(super) struct Context {
     lane: Option<Lane>,
     around: Surroundings,
-    fatal: AtomicBool,
     /// The wrapper tells each error of a producer twice; this is the second time.
     told: AtomicBool,
+    /// Tickets that did not come back yet.
+    tickets: AtomicUsize,
     lines: Lines,
 }
 
 impl Context {
     /// For a lane; `None` is the client that asks.
     pub(super) fn new(lane: Option<Lane>, around: Surroundings) -> Self {
-        let (fatal, told) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { lane, around, fatal, told, lines: Lines::default() }
+        let (told, tickets) = (AtomicBool::new(false), AtomicUsize::new(0));
+        Self { lane, around, told, tickets, lines: Lines::default() }
     }
 
-    /// Whether librdkafka said that this client can do nothing more.
-    pub(super) fn is_fatal(&self) -> bool {
-        self.fatal.load(Ordering::Acquire)
+    /// A ticket goes to librdkafka.
+    pub(super) fn gone(&self) {
+        self.tickets.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// It came back, one way or the other.
+    pub(super) fn back(&self) {
+        self.tickets.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn tickets(&self) -> usize {
+        self.tickets.load(Ordering::Acquire)
     }
 
     fn name(&self) -> &'static str {
@@ -91,6 +101,7 @@ impl ProducerContext for Context {
             self.around.metrics.delivery(lane, topic, ticket.sent.elapsed(), &outcome);
         }
         ticket.sink.delivered(ticket.index, outcome);
+        self.back();
     }
 }
 
@@ -119,11 +130,6 @@ impl ClientContext for Context {
     fn error(&self, error: KafkaError, reason: &str) {
         let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
         let name = classify::name(code);
-        if code == RDKafkaErrorCode::Fatal {
-            // Told with its cause by who replaces the client.
-            self.fatal.store(true, Ordering::Release);
-            return;
-        }
         if self.told.fetch_xor(true, Ordering::Relaxed) {
             return;
         }

@@ -43,6 +43,16 @@ pub(super) fn producer(settings: &KafkaSettings, lane: Lane) -> ClientConfig {
     complete(properties)
 }
 
+/// As the log's producer, with one record in each request.
+pub(super) fn alone(settings: &KafkaSettings) -> ClientConfig {
+    let mut config = producer(settings, Lane::Log);
+    let more = [("batch.num.messages", "1"), ("queue.buffering.max.ms", "0")];
+    for (key, value) in more.into_iter().chain([("statistics.interval.ms", "0")]) {
+        config.set(key, value);
+    }
+    config
+}
+
 /// The properties of the client that asks about the cluster and its topics.
 pub(super) fn asking(settings: &KafkaSettings) -> ClientConfig {
     let mut properties = common(settings);
@@ -50,11 +60,14 @@ pub(super) fn asking(settings: &KafkaSettings) -> ClientConfig {
     complete(properties)
 }
 
-/// The properties of a consumer that reads without a group: what only producers know is left out.
-pub(crate) fn reading(settings: &KafkaSettings) -> ClientConfig {
+/// The properties of a consumer that is told what to read, and reads it to its end: what only producers know is left
+/// out, and nothing is committed.
+pub(super) fn reading(settings: &KafkaSettings) -> ClientConfig {
     let mut properties = common(settings);
     properties.retain(|key, _| !PRODUCERS_ONLY.contains(&key.as_str()));
-    properties.insert("statistics.interval.ms".to_owned(), "0".to_owned());
+    for (key, value) in READING {
+        properties.insert(key.to_owned(), value.to_owned());
+    }
     complete(properties)
 }
 
@@ -136,6 +149,21 @@ const PRODUCERS_ONLY: [&str; 19] = [
     "request.required.acks",
     "request.timeout.ms",
     "sticky.partitioning.linger.ms",
+];
+
+/// How a consumer is to read: whatever was written, in little memory, without a trace.
+const READING: [(&str, &str); 9] = [
+    ("statistics.interval.ms", "0"),
+    ("allow.auto.create.topics", "false"),
+    // A name that librdkafka asks for; no group is joined.
+    ("group.id", "kafka-gateway"),
+    ("enable.auto.commit", "false"),
+    ("enable.auto.offset.store", "false"),
+    ("enable.partition.eof", "true"),
+    ("isolation.level", "read_uncommitted"),
+    // A topic that was made anew is read from its start.
+    ("auto.offset.reset", "earliest"),
+    ("queued.max.messages.kbytes", "8192"),
 ];
 
 /// Who gives one of these knows whom to trust.
@@ -229,12 +257,12 @@ mod tests {
     fn topics_are_made_only_when_it_is_asked_for() {
         let mut settings = settings(&[("allow.auto.create.topics", "true")]);
         let made = |settings: &KafkaSettings| {
-            let configs = [asking(settings), reading(settings), producer(settings, Lane::Log)];
-            configs.map(|config| config.get("allow.auto.create.topics").map(str::to_owned))
+            let configs = [asking(settings), producer(settings, Lane::Log), reading(settings)];
+            configs.map(|config| config.get("allow.auto.create.topics") == Some("true"))
         };
-        assert_eq!(made(&settings), [(); 3].map(|()| Some("false".to_owned())));
+        assert_eq!(made(&settings), [false, false, false]);
         settings.auto_create_topics = true;
-        assert_eq!(made(&settings), [(); 3].map(|()| Some("true".to_owned())));
+        assert_eq!(made(&settings), [true, true, false], "reading never makes one");
     }
 
     #[test]

@@ -153,12 +153,17 @@ impl Inner {
             let why = "a timestamp is a positive number of milliseconds since 1970".to_owned();
             return Err((SendError::Refused(Refusal::Unprocessable(why)), ticket));
         }
+        // Before, because it may be back before this returns.
+        client.context().gone();
         match client.send(borrowed(record, ticket)) {
             Ok(()) => {
                 self.around.metrics.sent(&record.topic);
                 Ok(())
             }
-            Err((error, sent)) => Err((self.not_queued(&error, record), sent.delivery_opaque)),
+            Err((error, sent)) => {
+                client.context().back();
+                Err((self.not_queued(&error, record), sent.delivery_opaque))
+            }
         }
     }
 
@@ -221,8 +226,8 @@ impl Inner {
         let begun = Instant::now();
         while !self.stopping.load(Ordering::Acquire) {
             client.poll(POLL);
-            if client.context().is_fatal() {
-                self.replace(&client, begun.elapsed());
+            if let Some((code, text)) = client.client().fatal_error() {
+                self.replace(&client, code, &text, begun.elapsed());
                 break;
             }
         }
@@ -242,10 +247,7 @@ impl Inner {
     }
 
     /// Takes a lost client out of use.
-    fn replace(&self, client: &Arc<Client>, lived: Duration) {
-        let (code, text) = client.client().fatal_error().unwrap_or_else(|| {
-            (RDKafkaErrorCode::Fatal, classify::text_of(RDKafkaErrorCode::Fatal).to_owned())
-        });
+    fn replace(&self, client: &Arc<Client>, code: RDKafkaErrorCode, text: &str, lived: Duration) {
         let name = classify::name(code);
         error!(lane = self.lane.name(), error = name, "the client is lost, and replaced: {text}");
         self.around.metrics.fatal(self.lane, name);
@@ -257,7 +259,7 @@ impl Inner {
         {
             *state = State::Pausing {
                 until: Instant::now() + pause(before),
-                refusal: classify::unsent(code, &text),
+                refusal: classify::unsent(code, text),
             };
         }
     }
@@ -271,8 +273,9 @@ fn pause(before: u32) -> Duration {
     }
 }
 
+/// librdkafka's own count has its events in it, too.
 fn count(client: &Client) -> usize {
-    usize::try_from(client.in_flight_count()).unwrap_or(0)
+    client.context().tickets()
 }
 
 /// The record as librdkafka takes it: it copies the bytes when it does.

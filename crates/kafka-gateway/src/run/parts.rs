@@ -14,9 +14,10 @@ use crate::intake::{self, Intake};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::producer::Producers;
-use crate::pump::{Known, NothingKnown, Pump};
+use crate::pump::Pump;
+use crate::pump::recovery::Search;
 use crate::settings::{LogSettings, Settings};
-use crate::wal::{Reader, Recovery, Wal};
+use crate::wal::{Reader, Recovery, Unread, Wal};
 
 /// The parts, ready to begin.
 pub(super) struct Parts {
@@ -25,7 +26,7 @@ pub(super) struct Parts {
     pub(super) intake: Arc<Intake>,
     pub(super) producers: Arc<Producers>,
     pub(super) wal: Option<Arc<Wal>>,
-    pub(super) pump: Option<(Arc<Pump>, Reader, Arc<dyn Known>)>,
+    pub(super) pump: Option<(Arc<Pump>, Reader, Search<Unread>)>,
     pub(super) tls: Option<Arc<Tls>>,
     /// Ends the server for producers.
     pub(super) stop: CancellationToken,
@@ -51,8 +52,8 @@ impl Parts {
                 let (wal, recovery) = open(log, settings, metrics.clone()).await?;
                 restore::keys(&keys, recovery.answered, recovery.unfinished);
                 let pump = Pump::new(wal.clone(), producers.clone(), keys.clone(), metrics.clone());
-                let known: Arc<dyn Known> = Arc::new(NothingKnown);
-                (Some(wal), Some((pump, recovery.reader, known)))
+                let search = Search::new(&settings.kafka, recovery.unread, recovery.offsets);
+                (Some(wal), Some((pump, recovery.reader, search)))
             }
         };
         let log = wal.clone().zip(pump.as_ref());
