@@ -96,8 +96,9 @@ impl Server {
         let Some(tls) = self.app.tls.clone() else {
             return self.speak(stream, None).await;
         };
-        match tls.accept(stream, self.app.settings.header_timeout).await {
-            Ok((stream, identity)) => self.speak(stream, identity).await,
+        // In boxes: a connection without TLS would be as large as one with it.
+        match Box::pin(tls.accept(stream, self.app.settings.header_timeout)).await {
+            Ok((stream, identity)) => Box::pin(self.speak(stream, identity)).await,
             Err(error) => tracing::debug!(%error, "a TLS handshake failed"),
         }
     }
