@@ -48,14 +48,20 @@ impl Known for NothingKnown {
     }
 }
 
+type Sent = Result<(), (SendError, Box<Ticket>)>;
+
 /// Where records go; the producers, or what a test has instead.
 pub(crate) trait Outlet: Send + Sync {
-    fn send(&self, record: &Record<'_>, ticket: Box<Ticket>) -> Result<(), (SendError, Box<Ticket>)>;
+    /// With others in a batch, or alone.
+    fn send(&self, record: &Record<'_>, ticket: Box<Ticket>, alone: bool) -> Sent;
 }
 
 impl Outlet for Producers {
-    fn send(&self, record: &Record<'_>, ticket: Box<Ticket>) -> Result<(), (SendError, Box<Ticket>)> {
-        Self::send(self, Lane::Log, record, ticket)
+    fn send(&self, record: &Record<'_>, ticket: Box<Ticket>, alone: bool) -> Sent {
+        match alone {
+            false => Self::send(self, Lane::Log, record, ticket),
+            true => self.send_alone(record, ticket),
+        }
     }
 }
 
@@ -145,7 +151,12 @@ impl Pump {
         }
     }
 
-    async fn feed(self: &Arc<Self>, mut reader: Reader, known: &dyn Known, drain: &CancellationToken) {
+    async fn feed(
+        self: &Arc<Self>,
+        mut reader: Reader,
+        known: &dyn Known,
+        drain: &CancellationToken,
+    ) {
         let mut draining = drain.is_cancelled();
         while !(draining && reader.is_at_end()) {
             let read = tokio::select! {
@@ -216,20 +227,23 @@ impl Pump {
     ) {
         let (head, mut record) = (&entry.head, record.clone());
         record.timestamp_ms = record.timestamp_ms.or(Some(head.accepted_ms));
-        if let Some(key) = Entry::key_of(head.idempotency_key, index as usize, head.count as usize) {
+        if let Some(key) = Entry::key_of(head.idempotency_key, index as usize, head.count as usize)
+        {
             record = record.keyed(&key);
         }
         let sink: Arc<dyn Sink> = flight.clone();
         let mut ticket = Box::new(Ticket { sink, index: slot, sent: Instant::now() });
         loop {
-            match self.outlet.send(&record, ticket) {
+            match self.outlet.send(&record, ticket, flight.is_alone()) {
                 Ok(()) => return,
                 Err((SendError::Full, back)) => {
                     ticket = back;
                     self.some_room().await;
                     ticket.sent = Instant::now();
                 }
-                Err((SendError::Refused(refusal), _)) => return flight.delivered(slot, Err(refusal)),
+                Err((SendError::Refused(refusal), _)) => {
+                    return flight.delivered(slot, Err(refusal));
+                }
             }
         }
     }

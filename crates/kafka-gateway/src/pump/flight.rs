@@ -3,7 +3,7 @@
 //! The usual entry (nobody waits, no key, everything acknowledged) is marked as delivered right where its last record is
 //! reported, on librdkafka's thread, and wakes nobody; the others go to the pump's task.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use kafka_gateway_api::{Position, Refusal};
@@ -28,6 +28,8 @@ pub(super) struct Flight {
     others: Vec<Arc<TopicOffsets>>,
     /// Records that are not reported, and one until all are sent.
     left: AtomicU32,
+    /// Records that are sent again go in no batch with others.
+    alone: AtomicBool,
     /// By slot: refusals always, positions where someone asks for them.
     results: Mutex<Vec<(u64, Result<Position, Refusal>)>>,
 }
@@ -69,6 +71,7 @@ impl Flight {
             first: topics.next(),
             others: topics.collect(),
             left: AtomicU32::new(u32::try_from(entry.records.len()).unwrap_or(u32::MAX - 1) + 1),
+            alone: AtomicBool::new(false),
             results: Mutex::default(),
         })
     }
@@ -82,6 +85,14 @@ impl Flight {
     pub(super) fn board_again(&self, records: usize) {
         let records = u32::try_from(records).unwrap_or(u32::MAX - 1);
         self.left.store(records.saturating_add(1), Ordering::Release);
+    }
+
+    pub(super) fn be_alone(&self) {
+        self.alone.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_alone(&self) -> bool {
+        self.alone.load(Ordering::Acquire)
     }
 
     pub(super) fn take_results(&self) -> Vec<(u64, Result<Position, Refusal>)> {

@@ -275,16 +275,11 @@ impl Topic<'_> {
     }
 }
 
-/// Whether it stays as it is until an operator changes something.
+/// Whether it stays as it is until an operator changes something. Rights to a group are not needed: none is joined.
 fn is_final(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),
-        Some(
-            RDKafkaErrorCode::TopicAuthorizationFailed
-                | RDKafkaErrorCode::GroupAuthorizationFailed
-                | RDKafkaErrorCode::ClusterAuthorizationFailed
-                | RDKafkaErrorCode::InvalidTopic
-        )
+        Some(RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::InvalidTopic)
     )
 }
 

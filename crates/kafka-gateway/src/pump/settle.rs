@@ -16,24 +16,22 @@ use crate::wal::{Answered, Entry};
 impl Pump {
     pub(super) async fn settle(&self, flight: Arc<Flight>) {
         let mut results = flight.take_results();
-        let for_now =
-            |(_, result): &(u64, Result<Position, Refusal>)| matches!(result, Err(refusal) if !is_permanent(refusal));
-        if results.iter().any(for_now) {
-            let again = results.extract_if(.., |result| for_now(result)).map(|(slot, result)| {
-                if let Err(refusal) = result {
-                    tracing::debug!(sequence = flight.sequence, %refusal, "a record is sent again");
-                }
-                slot
-            });
-            let again: Vec<u64> = again.collect();
-            flight.keep_results(results);
+        if results.iter().any(is_for_now) {
+            let again = take_slots(&flight, &mut results, is_for_now);
+            sleep(AGAIN_AFTER).await;
+            return self.send_again(&flight, &again).await;
+        }
+        if !flight.is_alone() && results.iter().any(is_of_a_batch) {
+            let again = take_slots(&flight, &mut results, is_of_a_batch);
+            flight.be_alone();
             return self.send_again(&flight, &again).await;
         }
         results.sort_unstable_by_key(|(slot, _)| *slot);
         let needs_records = flight.token != 0
             || flight.key.is_some()
             || results.iter().any(|(_, result)| result.is_err());
-        let outcomes = if needs_records { self.outcomes(&flight, results).await } else { Vec::new() };
+        let outcomes =
+            if needs_records { self.outcomes(&flight, results).await } else { Vec::new() };
         if let Some(key) = &flight.key {
             let now_ms = now_ms();
             let answered = Answered {
@@ -116,7 +114,6 @@ impl Pump {
     }
 
     async fn send_again(&self, flight: &Arc<Flight>, slots: &[u64]) {
-        sleep(AGAIN_AFTER).await;
         let payload = self.payload(flight).await;
         let Ok(entry) = Entry::decode(&payload) else {
             return;
@@ -130,6 +127,31 @@ impl Pump {
         }
         flight.boarded();
     }
+}
+
+type Slot = (u64, Result<Position, Refusal>);
+
+/// Takes these results away, and leaves the others with the flight.
+fn take_slots(flight: &Flight, results: &mut Vec<Slot>, which: fn(&Slot) -> bool) -> Vec<u64> {
+    let taken = results.extract_if(.., |slot| which(slot)).map(|(slot, result)| {
+        if let Err(refusal) = result {
+            tracing::debug!(sequence = flight.sequence, %refusal, "a record is sent again");
+        }
+        slot
+    });
+    let taken = taken.collect();
+    flight.keep_results(std::mem::take(results));
+    taken
+}
+
+fn is_for_now((_, result): &Slot) -> bool {
+    matches!(result, Err(refusal) if !is_permanent(refusal))
+}
+
+/// A broker refuses a whole batch for one record in it, as too large or invalid: whose fault it is shows when each is
+/// sent alone.
+fn is_of_a_batch((_, result): &Slot) -> bool {
+    matches!(result, Err(Refusal::Kafka { code: 10 | 18 | 32 | 87, .. }))
 }
 
 /// Before a record that was refused for now is sent again.

@@ -6,6 +6,7 @@ use rdkafka::config::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use super::*;
 use crate::settings::Acks;
@@ -151,6 +152,29 @@ async fn what_comes_while_it_is_searched_is_found() {
     write(&mock, 1, &[(Some("late"), "a")]);
     let known = searching.await.expect("ends");
     assert_eq!(at(&*known, 5, 0), Some((1, Some(0))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_right_to_a_group_is_needed() {
+    let mock = mock();
+    write(&mock, 0, &[(Some("k"), "a")]);
+    let denied = RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
+    mock.request_errors(RDKafkaApiKey::FindCoordinator, &[denied; 100]);
+    let entries = vec![entry(5, Some("k"), &["a"])];
+    let known = find(&mock, entries, &[(TOPIC, 0, -1), (TOPIC, 1, -1)]).await;
+    assert_eq!(at(&*known, 5, 0), Some((0, Some(0))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_right_to_the_topic_ends_the_search() {
+    let mock = mock();
+    write(&mock, 0, &[(Some("k"), "a")]);
+    let denied = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+    mock.topic_error(TOPIC, denied).expect("an error");
+    let begun = Instant::now();
+    let known = find(&mock, vec![entry(5, Some("k"), &["a"])], &[(TOPIC, 0, -1)]).await;
+    assert_eq!(at(&*known, 5, 0), None);
+    assert!(begun.elapsed() < TIMEOUT, "it says so at once");
 }
 
 #[tokio::test(flavor = "multi_thread")]
