@@ -34,6 +34,8 @@ def test_parts_find_each_other() -> None:
     for selector in (deployment["spec"]["selector"]["matchLabels"], service["spec"]["selector"],
                      monitor["spec"]["selector"]["matchLabels"]):
         assert selector.items() <= labels.items()
+    # The alerts know the job by this name, and without `jobLabel` the operator gives it another.
+    assert labels[monitor["spec"]["jobLabel"]] == "kafka-canary"
     container = _container(deployment)
     (port,) = container["ports"]
     assert port == {"name": "http", "containerPort": 8080}
