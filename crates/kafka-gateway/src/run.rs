@@ -230,10 +230,10 @@ async fn follow_changes(
             () = stop.cancelled() => return,
             _ = changed.recv() => (),
         }
-        if let Err(error) = logs.reopen() {
-            tracing::error!(%error, "the log file stays the old one");
+        match logs.reopen() {
+            Ok(()) => tracing::info!(signal = "SIGHUP", "the log file was opened again"),
+            Err(error) => tracing::error!(%error, "the log file stays the old one"),
         }
-        tracing::info!("SIGHUP: the log file was opened again");
         if let Some(tls) = &tls {
             tls.reload();
         }
