@@ -42,8 +42,8 @@ def test_every_answer_is_in_the_document(here: Path, single: Kafka, topics: Topi
     with Gateway(here, single.bootstrap) as gateway:
         url = f"http://127.0.0.1:{gateway.port}"
         command = [paths.PYTHON, "-m", "schemathesis.cli", "--config-file", config, "run", f"{url}/openapi.yaml", "--url",
-                   url, "--seed", "7", "--max-examples", "40", "--phases", "examples,coverage,fuzzing",
-                   "--suppress-health-check", "all", "--no-shrink", "--workers", "2", "--max-failures", "20",
+                   url, "--seed", "7", "--max-examples", "25", "--phases", "examples,coverage,fuzzing",
+                   "--suppress-health-check", "all", "--no-shrink", "--workers", "1", "--max-failures", "20",
                    "--continue-on-failure", "--request-timeout", "10", "--generation-database", "none"]
         done = subprocess.run(list(map(str, command)), cwd=here, capture_output=True, text=True, timeout=150, check=False,
                               env={**os.environ, "PYTHONPATH": str(paths.SCHEMATHESIS)})

@@ -170,6 +170,15 @@ def test_413_by_the_topic_s_own_limit(plain: Gateway, topics: Topics, topic: str
     assert answer.json["records"][0]["kafka_name"] == "MESSAGE_TOO_LARGE", answer
 
 
+def test_413_is_for_the_large_record_alone(plain: Gateway, topics: Topics, topic: str) -> None:
+    """A broker refuses a batch as a whole; those that shared it with a record that is too large are innocent."""
+    strict = f"{topic}-strict"
+    topics.make(strict, max_message_bytes="1000")
+    answer = plain.push(*[{"topic": strict, "data": "x" * size} for size in (10, 5000, 20, 6000, 30)])
+    assert [entry["error"] for entry in answer.json["errors"]] == [False, True, False, True, False], answer
+    assert answer.status == 413 and topics.count(strict) == 3
+
+
 def test_a_hundred_megabytes(plain: Gateway) -> None:
     """Told or untold lengths: refused without being held in memory."""
     before = plain.resident_mib()

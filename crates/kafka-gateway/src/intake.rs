@@ -16,7 +16,7 @@ mod batch;
 use crate::auth::Client;
 use crate::idempotency::{Claim, Held, Keys};
 use crate::limits::Limits;
-use crate::producer::{Detached, Lane, Producers, SendError, Sink, Ticket};
+use crate::producer::{Detached, Lane, Producers, SendError, Sink, Ticket, is_of_a_batch};
 use crate::pump::Pump;
 use crate::settings::Acks;
 use crate::wal::{AppendError, Entry, EntryHead, Wal};
@@ -186,7 +186,7 @@ impl Intake {
             for (index, slot) in slots.iter_mut().enumerate() {
                 if slot.is_none() {
                     let sink = self.detached.clone();
-                    *slot = Some(match self.send(lane, submission, index, sink, begun) {
+                    *slot = Some(match self.send(Some(lane), submission, index, sink, begun) {
                         Ok(()) => Outcome::Accepted { durable: false },
                         Err(refusal) => Outcome::Refused(refusal),
                     });
@@ -201,17 +201,43 @@ impl Intake {
         }
         let (batch, done) = Batch::new(slots.len(), open.len());
         for index in open {
-            if let Err(refusal) = self.send(lane, submission, index, batch.clone(), begun) {
+            if let Err(refusal) = self.send(Some(lane), submission, index, batch.clone(), begun) {
                 batch.decide(index, Outcome::Refused(refusal));
             }
         }
         drop(batch);
         fill(slots, done.await.unwrap_or_default());
+        self.alone(submission, slots, begun).await;
     }
 
+    /// Once more, and without neighbours, what was refused with a batch that others were in too.
+    async fn alone(&self, submission: &Submission<'_>, slots: &mut Slots, begun: Instant) {
+        let of_a_batch = |slot: &Option<Outcome>| match slot {
+            Some(Outcome::Refused(refusal)) => is_of_a_batch(refusal),
+            _ => false,
+        };
+        let again = slots.iter().filter(|slot| of_a_batch(slot)).count();
+        if again == 0 {
+            return;
+        }
+        let (batch, done) = Batch::new(slots.len(), again);
+        for (index, slot) in slots.iter_mut().enumerate().filter(|(_, slot)| of_a_batch(slot)) {
+            *slot = None;
+            if let Err(refusal) = self.send(None, submission, index, batch.clone(), begun) {
+                batch.decide(index, Outcome::Refused(refusal));
+            }
+        }
+        drop(batch);
+        if let Ok(decided) = timeout(self.parts.message_timeout, done).await {
+            fill(slots, decided.unwrap_or_default());
+        }
+        fill_open(slots, &Outcome::Refused(not_yet()));
+    }
+
+    /// In a lane, or alone.
     fn send(
         &self,
-        lane: Lane,
+        lane: Option<Lane>,
         submission: &Submission<'_>,
         index: usize,
         sink: Arc<dyn Sink>,
@@ -223,8 +249,8 @@ impl Intake {
         let ticket = Box::new(Ticket { sink, index: index as u64, sent: Instant::now() });
         let sent = match Entry::key_of(submission.idempotency_key, index, submission.records.len())
         {
-            None => self.parts.producers.send(lane, record, ticket),
-            Some(key) => self.parts.producers.send(lane, &record.clone().keyed(&key), ticket),
+            None => self.hand_over(lane, record, ticket),
+            Some(key) => self.hand_over(lane, &record.clone().keyed(&key), ticket),
         };
         sent.map_err(|(error, _ticket)| {
             self.give_back(submission.client, record, begun);
@@ -233,6 +259,18 @@ impl Intake {
                 SendError::Refused(refusal) => refusal,
             }
         })
+    }
+
+    fn hand_over(
+        &self,
+        lane: Option<Lane>,
+        record: &Record<'_>,
+        ticket: Box<Ticket>,
+    ) -> Result<(), (SendError, Box<Ticket>)> {
+        match lane {
+            Some(lane) => self.parts.producers.send(lane, record, ticket),
+            None => self.parts.producers.send_alone(record, ticket),
+        }
     }
 
     /// What a record took of its limits, when it was then not taken further.

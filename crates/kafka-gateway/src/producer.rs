@@ -24,7 +24,7 @@ mod tests;
 
 use crate::metrics::Metrics;
 use crate::settings::{Acks, KafkaSettings};
-pub use classify::is_permanent;
+pub use classify::{is_of_a_batch, is_permanent};
 use client::Surroundings;
 use cluster::{Ask, Cluster};
 use lane::Slot;

@@ -27,6 +27,13 @@ pub fn is_permanent(refusal: &Refusal) -> bool {
     }
 }
 
+/// Whether a broker refused a whole batch, for one record in it that is too large or invalid: whose fault it is shows
+/// when each is sent alone. librdkafka does not split such a batch as Java's producer does.
+#[must_use]
+pub fn is_of_a_batch(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::Kafka { code: 10 | 18 | 32 | 87, .. })
+}
+
 /// The name of a code, as `NOT_ENOUGH_REPLICAS`; librdkafka's own begin with an underscore.
 #[must_use]
 pub fn name(code: RDKafkaErrorCode) -> &'static str {
