@@ -97,6 +97,10 @@ impl Slot {
         if let Some(client) = self.inner.client() {
             // What is left is counted, not told as an error.
             let _ = client.flush(deadline.saturating_duration_since(Instant::now()));
+            // The last reports may be on their way from the polling thread to who waits for them.
+            while count(&client) > 0 && Instant::now() < deadline {
+                thread::sleep(REPORTED);
+            }
         }
     }
 
@@ -112,8 +116,9 @@ impl Slot {
 
     /// Ends the client and its thread; records that are left get their refusal.
     pub(super) fn stop(&self) {
-        self.inner.stopping.store(true, Ordering::Release);
+        // In this order: a client whose thread ends gets no new records.
         *self.inner.state.write().unwrap_or_else(PoisonError::into_inner) = State::Stopped;
+        self.inner.stopping.store(true, Ordering::Release);
         let threads =
             std::mem::take(&mut *self.inner.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
@@ -298,6 +303,9 @@ type Borrowed<'a> = BaseRecord<'a, [u8], [u8], Box<Ticket>>;
 
 /// The longest wait before a polling thread looks whether it is to stop.
 const POLL: Duration = Duration::from_millis(100);
+
+/// How often a flush looks whether the last report was told.
+const REPORTED: Duration = Duration::from_millis(1);
 
 /// Purged records are reported at once.
 const POLL_PURGED: Duration = Duration::from_millis(10);

@@ -134,6 +134,7 @@ fn every_lane_writes_and_says_where() {
             assert_eq!(position.timestamp_ms, Some(stamp));
         }
     }
+    assert_eq!(world.producers.flush(Instant::now() + WAIT), 0);
     assert_eq!(world.producers.in_flight(), 0);
 }
 

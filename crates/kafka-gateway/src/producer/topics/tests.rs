@@ -71,12 +71,8 @@ impl World {
 
     /// Waits until this many wait for an answer that is being fetched.
     async fn waiting(&self, topic: &str, count: usize) {
-        loop {
-            let questions = self.topics.shared.questions();
-            if questions.asking.get(topic).is_some_and(|waiters| waiters.len() == count) {
-                return;
-            }
-            drop(questions);
+        let waiters = || self.topics.shared.questions().asking.get(topic).map_or(0, Vec::len);
+        while waiters() != count {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
