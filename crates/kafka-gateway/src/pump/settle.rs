@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::flight::Flight;
 use super::{Outcomes, Pump, now_ms};
-use crate::producer::is_permanent;
+use crate::producer::{self, is_permanent};
 use crate::wal::{Answered, Entry};
 
 impl Pump {
@@ -148,10 +148,9 @@ fn is_for_now((_, result): &Slot) -> bool {
     matches!(result, Err(refusal) if !is_permanent(refusal))
 }
 
-/// A broker refuses a whole batch for one record in it, as too large or invalid: whose fault it is shows when each is
-/// sent alone.
+/// Whose fault it was shows when each is sent alone.
 fn is_of_a_batch((_, result): &Slot) -> bool {
-    matches!(result, Err(Refusal::Kafka { code: 10 | 18 | 32 | 87, .. }))
+    matches!(result, Err(refusal) if producer::is_of_a_batch(refusal))
 }
 
 /// Before a record that was refused for now is sent again.

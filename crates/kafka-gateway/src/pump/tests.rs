@@ -8,10 +8,13 @@ use super::*;
 use crate::settings::{Fsync, IdempotencySettings, LogSettings};
 use crate::wal::{EntryHead, Recovery, Unobserved};
 
+/// Value, headers, whether alone.
+type Sending = (String, Vec<(String, String)>, bool, Box<Ticket>);
+
 /// Takes records, and answers when it is told to.
 #[derive(Default)]
 struct Script {
-    sent: Mutex<VecDeque<(String, Vec<(String, String)>, bool, Box<Ticket>)>>,
+    sent: Mutex<VecDeque<Sending>>,
     full: AtomicBool,
 }
 
@@ -32,8 +35,6 @@ impl Outlet for Script {
         Ok(())
     }
 }
-
-type Sending = (String, Vec<(String, String)>, bool, Box<Ticket>);
 
 impl Script {
     /// The next record that is sent.

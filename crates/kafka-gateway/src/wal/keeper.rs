@@ -38,7 +38,7 @@ impl Keeper {
         };
         let mut synced = Instant::now();
         loop {
-            let stop = self.wait(every);
+            let stop = self.wait(every.map(|interval| interval.saturating_sub(synced.elapsed())));
             if let Some(interval) = every
                 && (stop || synced.elapsed() >= interval)
             {
@@ -58,15 +58,16 @@ impl Keeper {
             if stop {
                 return;
             }
-            std::thread::sleep(every.map_or(PERIOD, |interval| interval.min(PERIOD)));
+            let left = every.map_or(PERIOD, |interval| interval.saturating_sub(synced.elapsed()));
+            std::thread::sleep(left.min(PERIOD));
         }
     }
 
     /// For an order, or for the time of the next sync.
-    fn wait(&self, every: Option<Duration>) -> bool {
+    fn wait(&self, until_sync: Option<Duration>) -> bool {
         let mut orders = lock(&self.shared.keeper);
         if !orders.checkpoint && !orders.stop {
-            let waited = self.shared.ordered.wait_timeout(orders, every.unwrap_or(IDLE));
+            let waited = self.shared.ordered.wait_timeout(orders, until_sync.unwrap_or(IDLE));
             orders = match waited {
                 Ok((orders, _)) => orders,
                 Err(poisoned) => poisoned.into_inner().0,

@@ -283,3 +283,37 @@ async fn a_full_disk_is_left_by_delivering_what_is_on_it() {
     assert_eq!(read_all(&mut recovery.reader).await, [(21, b"again".to_vec())]);
     assert_eq!(wal.state().failing, None);
 }
+
+#[tokio::test]
+async fn a_sync_behind_the_answers_that_fails_ends_the_file_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, faults) = Faulty::new();
+    let every =
+        LogSettings { fsync: Fsync::Every(Duration::from_millis(5)), ..settings(folder.path()) };
+    let (wal, mut recovery) = open_on(&every, disk).unwrap();
+    wal.append(entry(b"one")).await.unwrap();
+    let wait = async |what: &dyn Fn() -> bool| {
+        for _ in 0..2000 {
+            if what() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("did not happen: {:?}", wal.state());
+    };
+    let before = faults.synced.load(Ordering::SeqCst);
+    wal.append(entry(b"two")).await.unwrap();
+    wait(&|| faults.synced.load(Ordering::SeqCst) > before).await;
+    faults.syncs.store(1, Ordering::SeqCst);
+    wal.append(entry(b"three")).await.unwrap();
+    wait(&|| wal.state().failing.is_some()).await;
+    // The next one is synced before its answer, into another file.
+    wal.append(entry(b"four")).await.unwrap();
+    assert_eq!(wal.state().failing, None);
+    assert_eq!(files_of(folder.path(), ENTRIES).len(), 2);
+    let expected: Vec<_> = (1..).zip(["one", "two", "three", "four"].map(Vec::from)).collect();
+    assert_eq!(read_all(&mut recovery.reader).await, expected);
+    let copy = copy(folder.path());
+    let (_, mut after) = open(&settings(copy.path())).unwrap();
+    assert_eq!(read_all(&mut after.reader).await, expected);
+}
