@@ -133,6 +133,35 @@ fn written(brokers: &str) -> i64 {
 }
 
 #[tokio::test]
+async fn what_is_in_the_log_is_written_after_a_kill() {
+    let (cluster, folder) = (cluster(), tempfile::tempdir().unwrap());
+    let log = ("KAFKA_GATEWAY_WAL__DIRECTORY", folder.path().to_str().unwrap());
+    let patience = ("KAFKA_GATEWAY_DRAIN_TIMEOUT_MS", "1500");
+    let mut program = Program::start(&cluster.bootstrap_servers(), &[log, patience]);
+    program.ready().await;
+    let mut client = Client::connect(program.listen).await;
+    assert_eq!(client.ask("POST /push", &push("orders", true)).await.status, 200);
+    cluster.broker_down(1).unwrap();
+    for _ in 0..10 {
+        let answer = client.ask("POST /push", &push("orders", false)).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    assert_eq!(program.shows("/ready").await.0, 200, "an outage is what the log is for");
+    program.signal(Signal::KILL);
+    program.ended(Duration::from_secs(5)).await;
+    // A stop while Kafka is away ends in time, and loses nothing either.
+    let mut program = Program::start(&cluster.bootstrap_servers(), &[log, patience]);
+    program.signal(Signal::TERM);
+    assert_eq!(program.ended(Duration::from_secs(8)).await.code(), Some(0));
+    cluster.broker_up(1).unwrap();
+    let mut program = Program::start(&cluster.bootstrap_servers(), &[log]);
+    program.ready().await;
+    program.signal(Signal::TERM);
+    assert_eq!(program.ended(Duration::from_secs(30)).await.code(), Some(0));
+    assert_eq!(written(&cluster.bootstrap_servers()), 11);
+}
+
+#[tokio::test]
 async fn while_it_stops_it_is_not_ready_and_a_second_signal_ends_it_at_once() {
     let cluster = cluster();
     let mut program = Program::start(&cluster.bootstrap_servers(), &[]);
