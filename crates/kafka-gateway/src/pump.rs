@@ -166,13 +166,13 @@ impl Pump {
                     continue;
                 }
                 read = reader.next() => read,
+                // What is left may all be delivered already, and then nothing comes.
+                () = sleep(LAST_LOOK), if draining => continue,
             };
             let sent = match read {
                 Ok(read) => self.take_off(&read, reader.is_from_before(read.sequence), known).await,
-                Err(error) => {
-                    tracing::error!(%error, "an entry of the write-ahead log cannot be read");
-                    Err(())
-                }
+                // The log told of it.
+                Err(_) => Err(()),
             };
             if sent.is_err() {
                 sleep(UNREADABLE_RETRY).await;
@@ -287,5 +287,8 @@ fn now_ms() -> i64 {
 pub const IN_FLIGHT_BYTES_MAX: u64 = 64 << 20;
 
 const ROOM_RETRY: Duration = Duration::from_millis(20);
+
+/// For an entry, while the log is being emptied.
+const LAST_LOOK: Duration = Duration::from_millis(50);
 
 const UNREADABLE_RETRY: Duration = Duration::from_secs(5);

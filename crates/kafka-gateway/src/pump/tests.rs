@@ -260,3 +260,32 @@ async fn what_is_left_at_the_end_is_sent_by_the_next_process_but_for_what_is_the
     assert!(told.try_recv().is_err());
     world.stop().await;
 }
+
+#[tokio::test]
+async fn a_drain_ends_when_what_is_left_was_delivered_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let (wal, recovery) = open(folder.path());
+    drop(recovery);
+    // The second entry is delivered, the first is not.
+    let mut bytes = Vec::new();
+    let head = EntryHead {
+        token: 0,
+        waits: false,
+        client: "client",
+        idempotency_key: None,
+        fingerprint: 1,
+        accepted_ms: 5,
+        count: 0,
+    };
+    Entry::encode(&head, std::iter::empty(), &mut bytes);
+    wal.append(bytes.clone()).await.unwrap();
+    wal.append(bytes).await.unwrap();
+    wal.delivered(2);
+    wal.close();
+    drop(wal);
+    let world = World::over(folder, Arc::new(NothingKnown));
+    world.drain.cancel();
+    let began = Instant::now();
+    world.stop().await;
+    assert!(began.elapsed() < Duration::from_secs(5));
+}

@@ -27,6 +27,8 @@ pub struct Reader {
     place: Place,
     /// At `place`, unless the last attempt failed.
     cursor: Option<Cursor>,
+    /// The last attempt failed.
+    stuck: bool,
 }
 
 /// Where an entry is. It stays there until it is delivered.
@@ -75,7 +77,8 @@ impl Reader {
     pub(super) fn new(shared: Arc<Shared>, next: u64, place: Option<(u64, u64)>) -> Self {
         let (segment, offset) = place.unwrap_or((next, FILE_HEADER_BYTES));
         let committed = shared.committed.subscribe();
-        Self { shared, committed, next, place: Place { segment, offset }, cursor: None }
+        let place = Place { segment, offset };
+        Self { shared, committed, next, place, cursor: None, stuck: false }
     }
 
     /// The next entry; waits until there is one.
@@ -89,9 +92,15 @@ impl Reader {
                 Ok(read) => read,
                 Err((path, bad)) => {
                     self.cursor = None;
-                    return Err(unreadable(path, bad, self.next));
+                    self.stuck = true;
+                    let error = unreadable(path, bad, self.next);
+                    self.shared.failed("read", &std::io::Error::other(error.to_string()));
+                    return Err(error);
                 }
             };
+            if std::mem::take(&mut self.stuck) {
+                self.shared.works(&["read"]);
+            }
             self.next = frame.sequence + 1;
             self.shared.read.store(self.next, Ordering::Release);
             if frame.payload.is_empty() {

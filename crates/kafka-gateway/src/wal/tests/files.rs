@@ -70,3 +70,27 @@ async fn entries_larger_than_a_segment_and_a_block_are_read() {
     let read: Vec<_> = read_all(&mut recovery.reader).await.into_iter().map(|(_, v)| v).collect();
     assert_eq!(read, values);
 }
+
+#[tokio::test]
+async fn an_entry_that_cannot_be_read_is_told_and_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (wal, mut recovery) = open(&settings(folder.path())).unwrap();
+    for value in [b"one", b"two"] {
+        wal.append(entry(value)).await.unwrap();
+    }
+    let file = &files_of(folder.path(), ENTRIES)[0];
+    let whole = fs::read(file).unwrap();
+    let mut bytes = whole.clone();
+    let at = bytes.len() - 1;
+    bytes[at] ^= 1;
+    fs::write(file, &bytes).unwrap();
+    assert_eq!(recovery.reader.next().await.unwrap().sequence, 1);
+    for _ in 0..2 {
+        let error = recovery.reader.next().await.unwrap_err().to_string();
+        assert!(error.contains("entry 2") && error.contains("byte"), "{error}");
+        assert!(wal.state().failing.is_some_and(|text| text.contains("entry 2")));
+    }
+    fs::write(file, &whole).unwrap();
+    assert_eq!(recovery.reader.next().await.unwrap().sequence, 2);
+    assert_eq!(wal.state().failing, None);
+}
