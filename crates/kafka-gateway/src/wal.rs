@@ -18,9 +18,9 @@ use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
 mod answers;
-mod codec;
 mod checkpoint;
 pub mod cli;
+mod codec;
 mod disk;
 mod entry;
 mod error;
