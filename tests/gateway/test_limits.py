@@ -10,6 +10,7 @@ import pytest
 
 from gateway import Answer, Gateway, Json
 from lab import Kafka
+from load import together
 from topics import Topics
 
 RULES: list[Json] = [
@@ -30,7 +31,8 @@ CLIENTS: list[Json] = [
 def limited(folder: Path, single: Kafka, topics: Topics) -> Iterator[Gateway]:
     topics.make("limit-free", "limit-shared", *(rule["topic_name"] for rule in RULES))
     # A burst must let the largest record through.
-    settings = {"kafka": {"message_max_bytes": 1000}, "ratelimit": {"enabled": True, "rules": RULES}, "access": {"anonymous": {"allowed": True}, "clients": CLIENTS}}
+    settings = {"kafka": {"message_max_bytes": 1000}, "ratelimit": {"enabled": True, "rules": RULES},
+                "access": {"anonymous": {"allowed": True}, "clients": CLIENTS}}
     with Gateway(folder / "limited", single.bootstrap, settings) as gateway:
         yield gateway
 
@@ -131,7 +133,6 @@ def test_limits_switched_off(here: Path, single: Kafka, topics: Topics) -> None:
 
 def test_at_once_from_many(limited: Gateway, topics: Topics) -> None:
     """What passes is what is in the topic, with sixteen connections at the same moment."""
-    from load import together
     time.sleep(2)
     before = topics.count("limit-records")
     answers = together(16, lambda _: limited.push(*records("limit-records", 3)))

@@ -38,7 +38,8 @@ def test_key_partition_timestamp_and_headers(plain: Gateway, topics: Topics, top
         "Kafka-Key": "k1", "Kafka-Partition": "2", "Kafka-Timestamp": "1600000000123", "Kafka-Header-trace": "abc",
         "Kafka-Header-b": "2", "X-Other": "not one"})
     assert by_headers.status == 200, by_headers
-    by_query = plain.send("POST", f"/topics/{wide}?key=k%C3%BC%20%2B+&partition=1&timestamp=2020-09-13T12:26:40.5Z&header.Case=a+b", b"query")
+    parameters = "key=k%C3%BC%20%2B+&partition=1&timestamp=2020-09-13T12:26:40.5Z&header.Case=a+b"
+    by_query = plain.send("POST", f"/topics/{wide}?{parameters}", b"query")
     assert by_query.status == 200, by_query
     first, second = sorted(topics.read(wide), key=lambda record: -record.partition)
     assert (first.value, first.key, first.partition, first.timestamp_ms) == (b"headers", b"k1", 2, 1_600_000_000_123)

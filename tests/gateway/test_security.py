@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
 
 from gateway import Gateway, Json, check
 from lab import Authority, Certificate, Kafka, Listener, wait_until
@@ -129,7 +131,6 @@ def test_certificates_are_read_again(here: Path, single: Kafka, authority: Autho
     tls = {"certificate_file": str(certificate), "key_file": str(key)}
 
     def subject() -> str:
-        import socket
         with (socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as plain,
               context(authority).wrap_socket(plain, server_hostname="localhost") as secure):
             shown: Any = secure.getpeercert()
@@ -207,8 +208,6 @@ def ssl_properties(authority: Authority) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def inside(secured: Kafka) -> Topics:
     """The secured cluster's topics; `allowed` may be written by the user."""
-    from confluent_kafka.admin import (AclBinding, AclOperation, AclPermissionType, ResourcePatternType,
-                                       ResourceType)
     topics = Topics(secured.bootstrap)
     topics.make("allowed", "denied")
     acls = [AclBinding(ResourceType.TOPIC, "allowed", ResourcePatternType.LITERAL, f"User:{USER}", "*", operation,

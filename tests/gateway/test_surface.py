@@ -38,7 +38,8 @@ def test_what_is_wrong_is_named_with_its_path(here: Path, text: str, told: list[
     file = here / "wrong.yaml"
     file.write_text(text)
     for command in (["--check"], []):
-        done = subprocess.run([BINARY, "--config", file, *command], capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run([BINARY, "--config", file, *command], capture_output=True, text=True, timeout=20,
+                              check=False)
         assert done.returncode not in (0, 101) and done.returncode > 0, done
         for part in told:
             assert part in done.stderr, done.stderr
