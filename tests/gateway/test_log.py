@@ -90,7 +90,8 @@ def test_keys_make_it_exactly_once(here: Path, single: Kafka, topics: Topics, to
                 restarted(gateway)
         for one in (load, patient):
             assert not one.faults, one.faults
-            assert set(one.statuses) <= {200, 409, 503}, one.statuses
+            # 504 while a restarted process looks in Kafka for what a crash left in doubt; the client asks again.
+            assert set(one.statuses) <= {200, 409, 503, 504}, one.statuses
             found = arrived(topics, one.topic, one.accepted)
             assert set(found) == one.accepted
             twice = {value: times for value, times in found.items() if times > 1}

@@ -90,6 +90,7 @@ def test_kprf_s_content_types(kprf: Gateway) -> None:
 
 def test_kprf_s_metrics(kprf: Gateway) -> None:
     """Its names, with its labels; the statistics of librdkafka as gauges and counters that are right."""
+    wait_until("what was sent before", lambda: kprf.stats().total("kafka_internal_queue_size") == 0, 10)
     begin = kprf.stats()
     for _ in range(7):
         assert kprf.push({"topic": "kprf", "data": "counted"}).status == 200
