@@ -18,12 +18,21 @@ TARGET_FOLDER := $(abspath $(or $(CARGO_TARGET_DIR),target))
 # What is built and tested natively; the shell and the benchmark's filters exist for wasm alone.
 NATIVE := -p kafka-wire -p kafka-filter -p kafka-schema-gen -p kafka-bench
 # With the profile that ships: OpenSSL and librdkafka, which they are linked with, take minutes for each profile.
-TOOLS := --release -p kafka-canary
+TOOLS := --release -p kafka-canary -p kafka-gateway -p kafka-gateway-api
 WASM := -p kafka-filter-wasm -p kafka-bench-filters
 # A small host that runs the built module.
 WASM_HOST := -p kafka-filter-wasm-tests
 # The crates whose tests run once more where usize has 32 bits.
 CORE := -p kafka-wire -p kafka-filter
+
+# A program of the workspace in dist/, replaced at once: one that runs goes on with the old file.
+define program
+	$(CARGO) build --locked --release -p $(1)
+	@mkdir -p dist
+	@cp $(TARGET_FOLDER)/release/$(1) dist/.$(1).new
+	@mv dist/.$(1).new dist/$(1)
+	@printf 'dist/$(1): %s bytes\n' "$$(wc -c < dist/$(1))"
+endef
 
 # Pages for maintainers: private items are in them, so links to these are fine.
 DOC := RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' $(CARGO) doc --locked --no-deps --document-private-items
@@ -41,11 +50,11 @@ wasm: ## build dist/kafka_filter.wasm
 
 .PHONY: canary
 canary: ## build dist/kafka-canary (compiles librdkafka and OpenSSL the first time: minutes)
-	$(CARGO) build --locked --release -p kafka-canary
-	@mkdir -p dist
-	@cp $(TARGET_FOLDER)/release/kafka-canary dist/.kafka-canary.new
-	@mv dist/.kafka-canary.new dist/kafka-canary
-	@printf 'dist/kafka-canary: %s bytes\n' "$$(wc -c < dist/kafka-canary)"
+	$(call program,kafka-canary)
+
+.PHONY: gateway
+gateway: ## build dist/kafka-gateway (the same libraries)
+	$(call program,kafka-gateway)
 
 .PHONY: demo
 demo: setup-demo wasm ## watch real traffic through real Envoy (DURATION=20 ends by itself)
@@ -55,10 +64,14 @@ demo: setup-demo wasm ## watch real traffic through real Envoy (DURATION=20 ends
 demo-canary: setup-demo canary ## watch the canary probe three real brokers while one is frozen, about 90 seconds
 	@$(LAB_FOLDER)/venv/bin/python -B tests/demo/watch_canary.py
 
+.PHONY: demo-gateway
+demo-gateway: setup-demo gateway ## requests of each kind to a real broker, which is stopped for a while, under a minute
+	@$(LAB_FOLDER)/venv/bin/python -B tests/demo/watch_gateway.py
+
 ## Test
 
 .PHONY: test
-test: setup check test-unit test-wasm test-release test-monitoring test-istio test-canary test-e2e ## everything: sets up, checks, and runs all tests
+test: setup check test-unit test-wasm test-release test-monitoring test-istio test-canary test-gateway test-e2e ## everything: sets up, checks, and runs all tests
 
 .PHONY: check
 check: setup-rust ## formatting, lints, documentation, licences, generated files, house rules
@@ -117,6 +130,10 @@ test-e2e: wasm ## real Envoy, Kafka and clients: transparency and exact counts; 
 test-canary: canary ## the canary against real clusters: faults, scaling, security, what it costs
 	$(LAB) test-canary
 
+.PHONY: test-gateway
+test-gateway: gateway ## the gateway against real brokers: every status, crashes, outages, full disks, security
+	$(LAB) test-gateway
+
 .PHONY: fuzz
 fuzz: ## the laws against hostile input, FUZZ_SECONDS (60) for each target
 	$(LAB) setup fuzz
@@ -155,6 +172,18 @@ push-canary: ## push the image of dist/canary/ to IMAGE, as `push` does
 canary-facts: ## print name=value lines about dist/canary/, for the workflow
 	@$(PYTHON) -B release/canary.py --facts --image "$(IMAGE)"
 
+.PHONY: gateway-image
+gateway-image: ## write dist/gateway/: kafka-gateway as one static program, and its image; needs musl-tools
+	CARGO="$(CARGO)" $(PYTHON) -B release/gateway.py --source "$(SOURCE)"
+
+.PHONY: push-gateway
+push-gateway: ## push the image of dist/gateway/ to IMAGE, as `push` does
+	$(PYTHON) -B release/push.py "$(IMAGE)" --layout dist/gateway/kafka-gateway.oci
+
+.PHONY: gateway-facts
+gateway-facts: ## print name=value lines about dist/gateway/, for the workflow
+	@$(PYTHON) -B release/gateway.py --facts --image "$(IMAGE)"
+
 .PHONY: release-check
 release-check: ## whether this commit may be released as TAG
 	$(PYTHON) -B release/check.py "$(TAG)"
@@ -185,6 +214,11 @@ bench-series: setup-demo wasm ## what a series costs Envoy and Prometheus, about
 .PHONY: bench-attack
 bench-attack: setup-demo wasm ## a hostile client for DURATION (600) seconds; writes docs/performance.md
 	$(PYTHON) tests/bench/bench.py attack --write $(if $(filter-out 0,$(DURATION)),--seconds $(DURATION))
+
+.PHONY: bench-gateway
+bench-gateway: gateway ## kafka-gateway under wrk, beside a stand-in for kprf; 10 minutes; writes docs/performance.md
+	@$(LAB) setup bench-gateway
+	CARGO="$(CARGO)" $(PYTHON) tests/bench/bench.py gateway --write
 
 ## Maintain
 

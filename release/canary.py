@@ -4,108 +4,17 @@
     python3 release/canary.py [--source URL] [--ca FILE]
     python3 release/canary.py --facts --image REGISTRY/REPOSITORY
 
-Writes dist/canary/: the program, its image as an OCI layout and as one tar, the digest, and SHA256SUMS. The program is
-linked with musl, so the image needs nothing beside it: no shell, no C library, no package. The certificates of public
-authorities come from this machine; `--ca ""` leaves them out.
+Writes dist/canary/: the program, its image as an OCI layout and as one tar, the digest, and SHA256SUMS.
 """
 
 from __future__ import annotations
 
-import argparse
-import hashlib
-import os
-import shutil
-import subprocess
 import sys
-from pathlib import Path
 
-import oci
-from archive import tar
-from dist import reference
-from facts import Facts, gather
-from wasm import ROOT, Refused, cargo, target_folder
+from program import Program
 
-NAME = "kafka-canary"
-DESCRIPTION = "Probe of a Kafka cluster: writes to and reads from its own topic through every broker"
-TARGET = "x86_64-unknown-linux-musl"
-OUT = ROOT / "dist" / "canary"
-LAYOUT = f"{NAME}.oci"
-# Debian's package ca-certificates, and where the program looks for them.
-CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
-# Nobody, by the number that images without a user database have agreed on.
-USER = 65532
-# The C parts (librdkafka, OpenSSL, zlib, zstd) go through musl's compiler; librdkafka also compiles a C++ library that
-# is not linked.
-COMPILERS = {"CC": "musl-gcc", "CXX": "g++", "CC_x86_64_unknown_linux_gnu": "gcc"}
-
-
-def build() -> Path:
-    """The static program, quick when nothing changed."""
-    for tool, package in (("musl-gcc", "musl-tools"), ("g++", "g++"), ("perl", "perl"), ("make", "make")):
-        if not shutil.which(tool):
-            raise Refused(f"{tool} is missing: apt-get install {package}")
-    _add_target()
-    folder = target_folder(None)
-    command = [cargo(), "build", "--locked", "--release", "-p", NAME, "--target", TARGET, "--target-dir", str(folder)]
-    environment = {**os.environ, **COMPILERS, "CARGO_PROFILE_RELEASE_STRIP": "true"}
-    if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode:
-        raise Refused("cargo did not build the static program")
-    return folder / TARGET / "release" / NAME
-
-
-def image(program: bytes, certificates: bytes | None, facts: Facts, out: Path = OUT) -> str:
-    """Writes program and image into `out`, which is replaced; returns the digest of the image."""
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
-    name = f"{NAME}-{facts.version}"
-    executable = out / f"{name}-linux-amd64"
-    executable.write_bytes(program)
-    executable.chmod(0o755)
-    entries: dict[str, Path | bytes] = {NAME: executable}
-    if certificates:
-        entries[CERTIFICATES] = certificates
-    folder = out / LAYOUT
-    digest = oci.layout(folder, [tar(entries)], facts, {}, NAME, DESCRIPTION, {
-        "Entrypoint": [f"/{NAME}"], "User": f"{USER}:{USER}", "ExposedPorts": {"8080/tcp": {}}})
-    (out / f"{name}.oci.tar").write_bytes(oci.packed(folder, facts.epoch))
-    (out / f"{name}.digest").write_text(f"{digest}\n")
-    files = sorted(path for path in out.iterdir() if path.is_file())
-    sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files]
-    (out / "SHA256SUMS").write_text("".join(sums))
-    return digest
-
-
-def _add_target() -> None:
-    """rustup fetches Rust's library for the target, if it is not there. Without rustup it has to be there."""
-    if shutil.which("rustup"):
-        added = subprocess.run(["rustup", "-q", "target", "add", TARGET], cwd=ROOT, check=False)
-        if added.returncode:
-            raise Refused(f"rustup does not give Rust's library for {TARGET}")
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--source", default="", help="the public address of the sources, by default that of origin")
-    parser.add_argument("--ca", default=f"/{CERTIFICATES}", help="certificates to put in, as PEM")
-    parser.add_argument("--facts", action="store_true", help="only print name=value lines about what is there")
-    parser.add_argument("--image", default="", help="with --facts: where the image was pushed")
-    arguments = parser.parse_args()
-    try:
-        if arguments.facts:
-            print(f"name={reference(arguments.image, '').rpartition(':')[0]}\ndigest={oci.read(OUT / LAYOUT)[0].digest}")
-            return 0
-        certificates = Path(arguments.ca) if arguments.ca else None
-        if certificates and not certificates.is_file():
-            raise Refused(f"{certificates} is missing: install ca-certificates, or write --ca FILE")
-        program = build().read_bytes()
-        digest = image(program, certificates.read_bytes() if certificates else None, gather(arguments.source))
-    except (Refused, OSError) as refused:
-        print(f"canary.py: {refused}", file=sys.stderr)
-        return 1
-    print("\n".join(sorted(os.path.relpath(path, ROOT) for path in OUT.iterdir())))
-    print(f"program {len(program)} bytes, image {digest}")
-    return 0
-
+CANARY = Program("kafka-canary", "Probe of a Kafka cluster: writes to and reads from its own topic through every broker",
+                 "canary", [8080])
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(CANARY.main(__doc__))

@@ -11,6 +11,7 @@ use kafka_filter_fuzz::input::write_bytes;
 use kafka_filter_fuzz::script::Script;
 use kafka_wire::schema;
 
+mod bodies;
 mod captures;
 
 fn main() -> std::io::Result<()> {
@@ -24,6 +25,9 @@ fn main() -> std::io::Result<()> {
     connection(&mut corpus)?;
     for (name, seed) in captures::connection_seeds(&package.join("../tests/captures"))? {
         corpus.write("connection", &format!("capture-{name}"), &seed)?;
+    }
+    for (name, seed) in bodies::seeds() {
+        corpus.write("gateway", &name, &seed)?;
     }
     println!("{} seeds, {} bytes in {}", corpus.files, corpus.bytes, corpus.root.display());
     assert!(corpus.files <= FILES_MAX && corpus.bytes <= BYTES_MAX, "the corpus is too large");
@@ -258,5 +262,5 @@ fn noise(seed: u64) -> impl Iterator<Item = u8> {
 /// Mode of a script in which counters wait for the tick.
 const COUNTS_WAIT: u8 = 10;
 const SCRIPTS_TRIED: u64 = 20_000;
-const FILES_MAX: usize = 250;
+const FILES_MAX: usize = 300;
 const BYTES_MAX: usize = 300 * 1024;

@@ -13,6 +13,7 @@ pub mod config;
 pub mod connection;
 pub mod encode;
 pub mod frame;
+pub mod gateway;
 pub mod header;
 pub mod heap;
 pub mod host;
@@ -33,4 +34,5 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("walker", walker::run),
     ("connection", connection::run),
     ("config", config::run),
+    ("gateway", gateway::run),
 ];

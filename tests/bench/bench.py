@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""What the filter costs: runs all arms in turn, prints a report, and with --write puts it into docs/performance.md.
+"""What the filter and the gateway cost: runs all arms in turn, prints a report, with --write into docs/performance.md.
 
     bench.py run                 the whole measurement, about 15 minutes on two cores
     bench.py run --quick         about a minute, without real Kafka and memory: for a look, not for figures
     bench.py groups              what each group of metrics costs, about 8 minutes; --exact only counts operations
     bench.py attack              a hostile client that invents names, 10 minutes
     bench.py series              how many series a proxy makes, and what one costs Envoy and Prometheus, two minutes
+    bench.py gateway             kafka-gateway under wrk, beside a stand-in for kprf and a bare handler, 10 minutes
     bench.py check               the stand-in broker and the raw load against real Kafka and real clients
 """
 
@@ -24,7 +25,7 @@ from typing import Any
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from bench import arms as roads  # noqa: E402
-from bench import attack, check, groups, measures, report, run, series  # noqa: E402
+from bench import attack, check, gateway_report, gateway_run, groups, measures, report, run, series  # noqa: E402
 from lab import Failed, Missing, end_on_signals, paths, run_folder  # noqa: E402
 
 PAGE = paths.REPOSITORY / "docs" / "performance.md"
@@ -55,12 +56,20 @@ def main() -> int:
     _common(command)
     command = commands.add_parser("series", help="how many series a proxy makes, and what one costs")
     _common(command)
+    command = commands.add_parser("gateway", help="what the gateway costs; needs wrk and `make gateway`")
+    command.add_argument("--rounds", type=int, default=3, help="how often each arm takes its turn (3)")
+    command.add_argument("--seconds", type=int, default=10, help="how long a turn is (10)")
+    command.add_argument("--json", type=Path, help="write everything measured to this file too")
+    command.add_argument("--write", action="store_true", help=f"put the report into {PAGE.name}")
     commands.add_parser("check", help="is the stand-in a broker, is the load a client?")
     arguments = parser.parse_args()
     end_on_signals()
     try:
         if arguments.command == "check":
             check.everything(roads.build())
+            return 0
+        if arguments.command == "gateway":
+            _finish(arguments, _gateway(arguments))
             return 0
         if not arguments.filter.is_file():
             raise Failed(f"{arguments.filter} is missing: run `make wasm`")
@@ -113,6 +122,16 @@ def _series(_: argparse.Namespace, tools: roads.Tools) -> dict[str, str]:
     texts = {"formulas": series.formulas(), "examples": series.examples(), "series": f"{_when(tools.filter)}\n\n{series.cost_table(found)}"}
     print("\n\n".join(texts.values()))
     return texts
+
+
+def _gateway(arguments: argparse.Namespace) -> dict[str, str]:
+    run.allow_files(8192)
+    results = gateway_run.everything(run_folder("bench-gateway"), arguments.rounds, arguments.seconds)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(results, indent=1))
+    text = gateway_report.markdown(results)
+    print(text)
+    return {"gateway": text}
 
 
 def _finish(arguments: argparse.Namespace, texts: dict[str, str]) -> None:

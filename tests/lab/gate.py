@@ -33,6 +33,8 @@ class Gate:
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None,
                  trace: TracebackType | None) -> None:
         self._stopped = True
+        # Closing alone would leave the port taken for as long as a thread waits in accept.
+        _end(self._server)
         self._server.close()
         with self._lock:
             for connection in self._connections:

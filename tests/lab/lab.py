@@ -26,8 +26,8 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("setup", help="install the pinned parts; resumable, offline once done")
     command.add_argument("part", nargs="*",
-                         help="parts or groups (demo, bench, schemas, e2e, monitoring, istio, canary, release, rust,"
-                              " fuzz, all)")
+                         help="parts or groups (demo, bench, schemas, e2e, monitoring, istio, canary, gateway,"
+                              " release, rust, fuzz, all)")
     command.add_argument("--with", dest="extra", action="append", default=[], metavar="GROUP",
                          help="install this group too, for example --with fuzz")
     commands.add_parser("doctor", help="say what is there and what is missing")
@@ -37,6 +37,7 @@ def main() -> int:
                         ("test-monitoring", "run the tests of rules and alerts"),
                         ("test-istio", "run the tests of Istio's manifests"),
                         ("test-canary", "run the tests of kafka-canary"),
+                        ("test-gateway", "run the tests of kafka-gateway"),
                         ("test-release", "run the tests of what a release holds")):
         command = commands.add_parser(name, help=f"{about}; further arguments go to pytest", prefix_chars="\0")
         command.add_argument("pytest", nargs=argparse.REMAINDER)
@@ -84,7 +85,7 @@ def _test(arguments: argparse.Namespace) -> int:
 
 
 _COMMANDS = {"setup": _setup, "doctor": _doctor, "env": _env, "test-e2e": _test, "test-monitoring": _test,
-             "test-istio": _test, "test-canary": _test, "test-release": _test}
+             "test-istio": _test, "test-canary": _test, "test-gateway": _test, "test-release": _test}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -54,9 +54,11 @@ def all_parts() -> list[Part]:
         _python(),
         *(_older_envoy(version) for version in PINS["envoy"]["older"]),
         _cyclonedx(),
+        _schemathesis(),
         _compose_spec(),
         _npm(),
         _kcat(),
+        _wrk(),
         _prometheus(),
         _kafka(previous),
         _messages(previous),
@@ -81,10 +83,12 @@ def groups() -> dict[str, list[str]]:
         "monitoring": [*demo, "compose-spec", "kcat", "prometheus"],
         "istio": [*demo, "kcat", "prometheus", *(f"envoy-{version}" for version in PINS["envoy"]["older"])],
         "canary": demo,
+        "gateway": [*demo, "schemathesis"],
         "release": [*demo, "kcat", "cyclonedx"],
+        "bench-gateway": [*demo, "wrk"],
         "rust": ["wasm-bindgen-cli", "cargo-deny"],
         "fuzz": ["cargo-fuzz", "nightly"],
-        "default": [part.name for part in all_parts() if part.name not in ("cargo-fuzz", "nightly")],
+        "default": [part.name for part in all_parts() if part.name not in ("cargo-fuzz", "nightly", "wrk")],
     }
 
 
@@ -184,6 +188,20 @@ def _cyclonedx() -> Part:
                 paths.CYCLONEDX.is_dir, install)
 
 
+def _schemathesis() -> Part:
+    """Apart from the virtual environment: one test runs it as a command, and it brings much along."""
+    requirements = paths.HERE / "requirements-gateway.txt"
+
+    def install() -> None:
+        scratch = _scratch("schemathesis")
+        _run([sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps", "--only-binary",
+              ":all:", "-q", "--target", str(scratch), "-r", str(requirements)])
+        _replace(scratch, paths.SCHEMATHESIS)
+
+    return Part("schemathesis", "Schemathesis from PyPI: requests made from an OpenAPI document",
+                requirements.read_text() + sys.version, paths.SCHEMATHESIS.is_dir, install)
+
+
 def _compose_spec() -> Part:
     requirements = (paths.HERE / "requirements-compose.txt").read_text()
 
@@ -222,6 +240,14 @@ def _kcat() -> Part:
                 "macOS `brew install kcat`"]
 
     return Part("kcat", "kcat on PATH", "kcat", lambda: not needs(), lambda: None, needs)
+
+
+def _wrk() -> Part:
+    def needs() -> list[str]:
+        return [] if shutil.which("wrk") else ["wrk is not on PATH: Debian/Ubuntu `apt-get install wrk` "
+                                               f"({PINS['debian']['wrk']}); only `make bench-gateway` needs it"]
+
+    return Part("wrk", "wrk on PATH", "wrk", lambda: not needs(), lambda: None, needs)
 
 
 def _prometheus() -> Part:

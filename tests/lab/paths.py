@@ -22,6 +22,7 @@ KAFKA_CLIENTS_OLDEST: str = PINS["kafka"]["oldest_client"]
 VENV = LAB / "venv"
 PYTHON = VENV / "bin" / "python"
 CYCLONEDX = LAB / "cyclonedx"
+SCHEMATHESIS = LAB / "schemathesis"
 # Packages for one test, outside the virtual environment.
 COMPOSE_SPEC = LAB / "compose-spec"
 COMPOSE_SCHEMA = COMPOSE_SPEC / "check_jsonschema" / "builtin_schemas" / "vendor" / "compose-spec.json"

@@ -50,7 +50,7 @@ def doctor() -> bool:
     healthy = True
     for part in all_parts():
         needs = part.needs()
-        optional = part.name in groups()["fuzz"]
+        optional = part.name not in groups()["default"]
         if part.is_done():
             state = "ok"
         else:

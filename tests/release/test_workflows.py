@@ -32,6 +32,7 @@ PERMISSIONS = {
     ("release.yml", "test"): {"contents": "read"},
     ("release.yml", "release"): dict.fromkeys(("contents", "packages", "id-token", "attestations"), "write"),
     ("release.yml", "canary"): {"contents": "read", "packages": "write", "id-token": "write", "attestations": "write"},
+    ("release.yml", "gateway"): {"contents": "read", "packages": "write", "id-token": "write", "attestations": "write"},
 }
 
 
@@ -97,7 +98,8 @@ def test_only_a_tag_makes_a_release_and_only_after_all_tests() -> None:
     assert _triggers(workflow) == {"push": {"tags": ["v*"]}}
     assert workflow["jobs"]["test"]["uses"] == "./.github/workflows/ci.yml"
     assert "workflow_call" in _triggers(_read("ci.yml"))
-    assert workflow["jobs"]["release"]["needs"] == "test" and workflow["jobs"]["canary"]["needs"] == "release"
+    assert workflow["jobs"]["release"]["needs"] == "test"
+    assert all(workflow["jobs"][program]["needs"] == "release" for program in ("canary", "gateway"))
 
 
 def test_a_release_is_checked_first_and_published_last() -> None:
@@ -112,7 +114,7 @@ def test_a_release_is_checked_first_and_published_last() -> None:
 def test_what_is_signed_is_a_digest() -> None:
     """A tag can be moved between pushing and signing."""
     signs = [step for step in _steps("release.yml") if step.get("run", "").startswith("cosign sign")]
-    assert len(signs) == 2
+    assert len(signs) == 3
     for sign in signs:
         assert sign["run"] == 'cosign sign --yes "$NAME@$DIGEST"'
         assert sign["env"]["DIGEST"] == "${{ steps.facts.outputs.digest }}"

@@ -1,4 +1,4 @@
-"""Writes the dashboards, one JSON file each, into the folder above, the canary's beside its other deployment files; with
+"""Writes the dashboards, one JSON file each, into the folder above, the tools' beside their other deployment files; with
 --check says whether they are up to date.
 
     python3 envoy/dashboards/source/generate.py
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import canary
 import clients
+import gateway
 import groups
 import health
 import kafka4
@@ -22,13 +23,15 @@ import topics
 FOLDER = Path(__file__).resolve().parent.parent
 PAGES = {"overview": overview, "topics": topics, "clients": clients, "groups": groups, "kafka-4-readiness": kafka4,
          "filter-health": health}
-CANARY = FOLDER.parent.parent / "crates" / "kafka-canary" / "deploy" / "dashboard.json"
+CRATES = FOLDER.parent.parent / "crates"
+TOOLS = {CRATES / "kafka-canary" / "deploy" / "dashboard.json": canary,
+         CRATES / "kafka-gateway" / "deploy" / "dashboard.json": gateway}
 
 
 def files() -> dict[Path, str]:
     """What each file has to hold."""
-    pages = {FOLDER / f"{name}.json": page.DASHBOARD for name, page in PAGES.items()} | {CANARY: canary.DASHBOARD}
-    return {path: json.dumps(page.json(), indent=2, ensure_ascii=False) + "\n" for path, page in pages.items()}
+    pages = {FOLDER / f"{name}.json": page for name, page in PAGES.items()} | TOOLS
+    return {path: json.dumps(page.DASHBOARD.json(), indent=2, ensure_ascii=False) + "\n" for path, page in pages.items()}
 
 
 def stale() -> list[Path]:
