@@ -115,6 +115,7 @@ impl GroupLag {
                 known.record.offset = high_watermark;
                 known.is_news = true;
                 of_topic.has_news = true;
+                of_topic.settles_s = now_s.saturating_add(SETTLING_S);
             }
             return true;
         }
@@ -125,6 +126,7 @@ impl GroupLag {
         let record = Mark { partition, offset: high_watermark, seen_s: now_s };
         of_topic.marks.insert(partition, News { record, is_news: true });
         of_topic.has_news = true;
+        of_topic.settles_s = now_s.saturating_add(SETTLING_S);
         true
     }
 
@@ -173,7 +175,8 @@ impl GroupLag {
         let Self { bounds, topics, groups, commits, pairs, shelf, marks, committed, .. } = self;
         let mut refused: u32 = 0;
         for (&topic, of_topic) in topics {
-            if !of_topic.has_news && of_topic.pairs.is_empty() {
+            let is_settled = of_topic.settles_s < now_s;
+            if is_settled && !of_topic.has_news && of_topic.pairs.is_empty() {
                 continue;
             }
             let Some(topic_name) = names.topic(topic) else { continue };
@@ -318,6 +321,10 @@ impl GroupLag {
         });
     }
 }
+
+/// How long a worker makes sure that no older watermark has replaced what it told. Answers are not under way for longer,
+/// and consumers ask again before that is over.
+const SETTLING_S: u32 = 30;
 
 /// The lag of a group in a topic; `None` while no watermark of its partitions is known.
 fn lag(committed: &[Commit], marks: &List<Mark>) -> Option<u64> {

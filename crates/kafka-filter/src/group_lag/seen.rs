@@ -16,6 +16,8 @@ use crate::metrics::series::Party;
 pub(super) struct OfTopic {
     pub(super) marks: BTreeMap<i32, News<Mark>>,
     pub(super) has_news: bool,
+    /// Until when the shared list is looked at without news: see [`OfTopic::exchange`].
+    pub(super) settles_s: u32,
     pub(super) pairs: IndexMap<Party, OfPair>,
 }
 
@@ -47,6 +49,10 @@ pub(super) struct News<R> {
 impl OfTopic {
     /// Publishes watermarks and learns those of other workers; `marks` has them all afterwards.
     /// Returns how many found no room.
+    ///
+    /// An answer that was under way for long tells an old watermark late, on another worker as the
+    /// newest one. Who has seen the partition since, although with nothing new, says so once more:
+    /// else the old number stood until somebody writes to the partition.
     pub(super) fn exchange<H: Host>(
         &mut self,
         host: &mut H,
@@ -60,6 +66,15 @@ impl OfTopic {
         if is_stored && self.has_news {
             self.has_news = false;
             self.marks.values_mut().for_each(|mark| mark.is_news = false);
+        }
+        for (&partition, mark) in &mut self.marks {
+            if let Some(&told) = marks.get(partition)
+                && told.offset != mark.record.offset
+                && told.newest(mark.record) == mark.record
+            {
+                mark.is_news = true;
+                self.has_news = true;
+            }
         }
         refused
     }

@@ -287,6 +287,29 @@ fn what_was_seen_first_is_older_whoever_publishes_it_last() {
     assert_eq!(process.billing(), Some(65));
 }
 
+/// Nothing more is written, and an answer from before passes late.
+#[test]
+fn an_old_watermark_that_comes_late_does_not_stay() {
+    let mut process = Process::new();
+    let (mut reader, mut slow, mut committer) = (Worker::new(), Worker::other(), Worker::new());
+    reader.mark(&process, 0, 100);
+    committer.commit(&process, 0, 50, 1);
+    process.tick(&mut reader);
+    process.tick_both(&mut slow, &mut committer);
+    assert_eq!(process.billing(), Some(50));
+    process.wait(1);
+    slow.mark(&process, 0, 75);
+    process.tick_both(&mut slow, &mut committer);
+    assert_eq!(process.billing(), Some(25), "the newest that was seen");
+    // Neither news nor a pair brings this worker to look at the list; what it sees has not changed.
+    process.wait(1);
+    reader.mark(&process, 0, 100);
+    process.tick(&mut reader);
+    process.tick(&mut reader);
+    process.tick_both(&mut slow, &mut committer);
+    assert_eq!(process.billing(), Some(50));
+}
+
 #[test]
 fn a_store_that_is_lost_is_tried_again() {
     for stores_lost in [1, 7, 8, 30] {

@@ -146,3 +146,15 @@ fn a_quiet_second_costs_one_look_at_each_list_and_no_store() {
     }
     assert_eq!(process.host.shared_calls - calls, 10 * 3, "of the topic, the group and the pair");
 }
+
+#[test]
+fn a_topic_that_nobody_commits_is_soon_left_alone() {
+    let (mut process, mut worker) = (Process::new(), Worker::new());
+    worker.mark(&process, 0, 100);
+    process.tick(&mut worker);
+    process.wait(31);
+    worker.mark(&process, 0, 100);
+    let calls = process.host.shared_calls;
+    process.tick(&mut worker);
+    assert_eq!(process.host.shared_calls, calls);
+}
