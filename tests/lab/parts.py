@@ -269,7 +269,9 @@ def _cargo(crate: str, program: str) -> Part:
 
     def install() -> None:
         command = ["cargo", "install", "--root", str(LAB / "cargo"), f"{crate}@{version}"]
-        environment = {"CARGO_TARGET_DIR": str(BUILD / "cargo")}
+        # A tool that runs for seconds is not worth the minutes that a fully optimized one takes to build.
+        environment = {"CARGO_TARGET_DIR": str(BUILD / "cargo"), "CARGO_PROFILE_RELEASE_LTO": "off",
+                       "CARGO_PROFILE_RELEASE_OPT_LEVEL": "1", "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16"}
         try:
             _run([*command, "--locked"], environment=environment)
         except Missing:
