@@ -71,7 +71,7 @@ demo-gateway: setup-demo gateway ## requests of each kind to a real broker, whic
 ## Test
 
 .PHONY: test
-test: setup check test-unit test-wasm test-release test-monitoring test-istio test-canary test-gateway test-e2e ## everything: sets up, checks, and runs all tests
+test: setup check test-unit test-wasm test-release test-lanes test-monitoring test-e2e ## everything: sets up, checks, and runs all tests
 
 .PHONY: check
 check: setup-rust ## formatting, lints, documentation, licences, generated files, house rules
@@ -133,6 +133,10 @@ test-canary: canary ## the canary against real clusters: faults, scaling, securi
 .PHONY: test-gateway
 test-gateway: gateway ## the gateway against real brokers: every status, crashes, outages, full disks, security
 	$(LAB) test-gateway
+
+.PHONY: test-lanes
+test-lanes: wasm canary gateway ## test-canary, and beside it test-istio and then test-gateway: they mostly wait
+	$(LAB) test-lanes canary istio,gateway
 
 .PHONY: fuzz
 fuzz: ## the laws against hostile input, FUZZ_SECONDS (60) for each target

@@ -17,6 +17,7 @@ if sys.version_info < (3, 11):
     sys.exit(f"lab.py needs Python 3.11 or newer, this is {sys.version.split()[0]}")
 
 from lab import paths  # noqa: E402
+from lab.lanes import run_lanes  # noqa: E402
 from lab.paths import Missing  # noqa: E402
 from lab.setup import doctor, setup  # noqa: E402
 
@@ -41,6 +42,8 @@ def main() -> int:
                         ("test-release", "run the tests of what a release holds")):
         command = commands.add_parser(name, help=f"{about}; further arguments go to pytest", prefix_chars="\0")
         command.add_argument("pytest", nargs=argparse.REMAINDER)
+    command = commands.add_parser("test-lanes", help="run suites side by side: canary istio,gateway")
+    command.add_argument("lane", nargs="+", help="suites of one lane, one after the other, with commas between them")
     arguments = parser.parse_args()
     try:
         return _COMMANDS[arguments.command](arguments)
@@ -84,8 +87,15 @@ def _test(arguments: argparse.Namespace) -> int:
             continue  # pytest got the same signal and is cleaning up
 
 
+def _test_lanes(arguments: argparse.Namespace) -> int:
+    lanes = [lane.split(",") for lane in arguments.lane]
+    setup([suite for lane in lanes for suite in lane], quiet=True)
+    return run_lanes(lanes)
+
+
 _COMMANDS = {"setup": _setup, "doctor": _doctor, "env": _env, "test-e2e": _test, "test-monitoring": _test,
-             "test-istio": _test, "test-canary": _test, "test-gateway": _test, "test-release": _test}
+             "test-istio": _test, "test-canary": _test, "test-gateway": _test, "test-release": _test,
+             "test-lanes": _test_lanes}
 
 if __name__ == "__main__":
     sys.exit(main())

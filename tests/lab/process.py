@@ -26,6 +26,10 @@ from . import paths
 
 T = TypeVar("T")
 
+# Below the ephemeral range; and the variable that takes a part of it for a suite that runs beside others.
+PORTS = range(20000, 32000)
+PORTS_VARIABLE = "KAFKA_FILTER_PORTS"
+
 
 class Failed(RuntimeError):
     """A child did not do what it was started for; the text holds the end of its log."""
@@ -124,10 +128,11 @@ def wait_until(what: str, probe: Callable[[], T | None], timeout: float = 30.0, 
 def free_port() -> int:
     """A TCP port of 127.0.0.1 that nobody listens on, never the same one twice in a process.
 
-    Taken below the ephemeral range, so that no outgoing connection takes it before its owner has bound it.
+    Taken below the ephemeral range, so that no outgoing connection takes it before its owner has bound it, and from
+    KAFKA_FILTER_PORTS (20000-26000) when that is set.
     """
     for _ in range(1000):
-        port = random.SystemRandom().randrange(20000, 32000)
+        port = random.SystemRandom().choice(_own_ports())
         with socket.socket() as probe, _PORTS_LOCK:
             if port in _PORTS:
                 continue
@@ -138,7 +143,12 @@ def free_port() -> int:
                 continue
             _PORTS.add(port)
             return port
-    raise Failed("no free port between 20000 and 32000")
+    raise Failed(f"no free port in {_own_ports()}")
+
+
+def _own_ports() -> range:
+    first, _, last = os.environ.get(PORTS_VARIABLE, "").partition("-")
+    return range(int(first), int(last)) if last else PORTS
 
 
 def accepts(port: int) -> bool:
