@@ -71,7 +71,7 @@ demo-gateway: setup-demo gateway ## requests of each kind to a real broker, whic
 ## Test
 
 .PHONY: test
-test: setup check test-unit test-wasm test-release test-lanes test-monitoring test-e2e ## everything: sets up, checks, and runs all tests
+test: setup check test-unit test-wasm test-release test-lanes test-e2e ## everything: sets up, checks, and runs all tests
 
 .PHONY: check
 check: setup-rust ## formatting, lints, documentation, licences, generated files, house rules
@@ -135,8 +135,8 @@ test-gateway: gateway ## the gateway against real brokers: every status, crashes
 	$(LAB) test-gateway
 
 .PHONY: test-lanes
-test-lanes: wasm canary gateway ## test-canary, and beside it test-istio and then test-gateway: they mostly wait
-	$(LAB) test-lanes canary istio,gateway
+test-lanes: wasm canary gateway ## test-canary, and beside it test-istio, test-gateway and test-monitoring: they mostly wait
+	$(LAB) test-lanes canary istio,gateway,monitoring
 
 .PHONY: fuzz
 fuzz: ## the laws against hostile input, FUZZ_SECONDS (60) for each target
