@@ -18,7 +18,7 @@ TARGET_FOLDER := $(abspath $(or $(CARGO_TARGET_DIR),target))
 # What is built and tested natively; the shell and the benchmark's filters exist for wasm alone.
 NATIVE := -p kafka-wire -p kafka-filter -p kafka-schema-gen -p kafka-bench
 # With the profile that ships: OpenSSL and librdkafka, which they are linked with, take minutes for each profile.
-TOOLS := --release -p kafka-canary -p kafka-gateway -p kafka-gateway-api
+TOOLS := --release -p kafka-canary -p kafka-gateway -p kafka-gateway-api -p kafka-operations
 WASM := -p kafka-filter-wasm -p kafka-bench-filters
 # A small host that runs the built module.
 WASM_HOST := -p kafka-filter-wasm-tests

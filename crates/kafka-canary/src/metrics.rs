@@ -6,10 +6,10 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use prometheus::{Encoder, Registry, TextEncoder};
+use kafka_operations::metrics::Description;
+use prometheus::Registry;
 
 mod native;
-mod register;
 mod strimzi;
 
 use crate::settings::MetricSettings;
@@ -23,30 +23,6 @@ pub struct Metrics {
     descriptions: Vec<Description>,
     strimzi: strimzi::Strimzi,
     native: native::Native,
-}
-
-/// What a metric is, whether it has series or not. The page of the documentation is made of these.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Description {
-    /// The whole name; of a histogram without `_bucket`, `_sum` and `_count`.
-    pub name: String,
-    /// How it moves.
-    pub kind: Kind,
-    /// Names of its labels, the constant ones left out.
-    pub labels: Vec<String>,
-    /// What it says.
-    pub help: String,
-}
-
-/// How a metric moves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// It grows.
-    Counter,
-    /// It is what it is now.
-    Gauge,
-    /// It has buckets.
-    Histogram,
 }
 
 /// What an admin call was for.
@@ -152,9 +128,7 @@ impl Metrics {
     /// # Errors
     /// As the encoder.
     pub fn text(&self) -> prometheus::Result<Vec<u8>> {
-        let mut text = Vec::new();
-        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
-        Ok(text)
+        kafka_operations::metrics::text(&self.registry)
     }
 
     /// The targets changed: series of new partitions and brokers begin at 0, those of brokers and partitions that are

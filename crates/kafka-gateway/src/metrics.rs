@@ -10,13 +10,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kafka_gateway_api::{Outcome, Position, Refusal};
-use prometheus::{Encoder, Registry, TextEncoder};
+use kafka_operations::metrics::Description;
+use prometheus::Registry;
 use rdkafka::Statistics;
 
 mod codes;
 mod kprf;
 mod native;
-mod register;
 mod statistics;
 #[cfg(test)]
 mod tests;
@@ -35,30 +35,6 @@ pub struct Metrics {
     native: native::Native,
     statistics: statistics::Librdkafka,
     topics: topics::Topics,
-}
-
-/// What a metric is, whether it has series or not. The page of the documentation is made of these.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Description {
-    /// The whole name; of a histogram without `_bucket`, `_sum` and `_count`.
-    pub name: String,
-    /// How it moves.
-    pub kind: Kind,
-    /// Names of its labels.
-    pub labels: Vec<String>,
-    /// What it says.
-    pub help: String,
-}
-
-/// How a metric moves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// It grows.
-    Counter,
-    /// It is what it is now.
-    Gauge,
-    /// It has buckets.
-    Histogram,
 }
 
 /// Where a request came in.
@@ -169,9 +145,7 @@ impl Metrics {
     /// # Errors
     /// As the encoder.
     pub fn text(&self) -> prometheus::Result<Vec<u8>> {
-        let mut text = Vec::new();
-        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
-        Ok(text)
+        kafka_operations::metrics::text(&self.registry)
     }
 
     /// A request was answered.

@@ -7,8 +7,10 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use kafka_gateway::metrics::{Description, Kind, Metrics};
+use kafka_gateway::metrics::Metrics;
 use kafka_gateway::settings::keys::{ALL, Form, Key};
+use kafka_operations::metrics::Description;
+use kafka_operations::reference::{self, cell, table};
 
 const PAGE: &str = "docs/gateway-reference.md";
 const UPDATE_COMMAND: &str =
@@ -16,39 +18,17 @@ const UPDATE_COMMAND: &str =
 
 #[test]
 fn the_reference_is_current() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(PAGE);
-    let rendered = render();
-    if std::env::var_os("UPDATE_GENERATED").is_some() {
-        std::fs::write(&file, rendered).unwrap_or_else(|error| panic!("{PAGE}: {error}"));
-        return;
-    }
-    let present = std::fs::read_to_string(&file)
-        .unwrap_or_else(|error| panic!("{PAGE}: {error}; `{UPDATE_COMMAND}` writes it"));
-    let line = present.lines().zip(rendered.lines()).take_while(|(a, b)| a == b).count();
-    assert!(
-        present == rendered,
-        "{PAGE} is not what the code says, first in line {}:\n  file: {}\n  code: {}\nrun `{UPDATE_COMMAND}`",
-        line + 1,
-        present.lines().nth(line).unwrap_or("(end)"),
-        rendered.lines().nth(line).unwrap_or("(end)"),
-    );
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    reference::compare(&root, PAGE, &render(), UPDATE_COMMAND)
+        .unwrap_or_else(|error| panic!("{error}"));
 }
 
 /// Only what has no labels, or labels whose values are known, is on `/metrics` from the start; the list has all.
 #[test]
 fn the_list_has_every_metric_that_is_served() {
     let metrics = Metrics::new().expect("metrics");
-    let text = String::from_utf8(metrics.text().expect("metrics")).expect("UTF-8");
-    let served: Vec<(&str, &str)> = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '))
-        .filter(|(name, _)| !name.starts_with("process_"))
-        .collect();
-    assert!(served.len() > 10, "{served:?}");
-    for (name, kind) in served {
-        let listed = metrics.descriptions().iter().find(|listed| listed.name == name);
-        assert_eq!(listed.map(|listed| word(listed.kind)), Some(kind), "{name}");
-    }
+    let text = metrics.text().expect("metrics");
+    reference::listed(&text, metrics.descriptions(), 10).unwrap_or_else(|error| panic!("{error}"));
 }
 
 /// A section of the file is a section of the page, and none is left out.
@@ -125,36 +105,6 @@ fn value(form: Form) -> String {
         Form::List => "list of mappings".to_owned(),
         Form::Mapping => "mapping of names to texts".to_owned(),
     }
-}
-
-fn table<'a>(page: &mut String, list: impl Iterator<Item = &'a Description>) {
-    page.push_str("\n| metric | type | labels | meaning |\n|---|---|---|---|\n");
-    for metric in list {
-        let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
-        writeln!(
-            page,
-            "| `{}` | {} | {} | {} |",
-            metric.name,
-            word(metric.kind),
-            labels.join(", "),
-            cell(&metric.help)
-        )
-        .expect("a String takes everything");
-    }
-}
-
-/// As the text format calls it.
-fn word(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Counter => "counter",
-        Kind::Gauge => "gauge",
-        Kind::Histogram => "histogram",
-    }
-}
-
-/// A text that stays in its cell.
-fn cell(text: &str) -> String {
-    text.replace('|', "\\|")
 }
 
 const INTRODUCTION: &str = "\

@@ -1,10 +1,10 @@
 //! `kafka_canary_*`: what an alert needs, in seconds, with labels that the cluster bounds.
 
+use kafka_operations::metrics::{Description, Family};
 use prometheus::core::Collector;
 use prometheus::{Gauge, GaugeVec, HistogramVec, IntCounterVec, Registry, Result};
 
-use super::register::Family;
-use super::{Anomaly, Description, Operation};
+use super::{Anomaly, Operation};
 use crate::settings::MetricSettings;
 use crate::targets::Targets;
 
@@ -44,7 +44,7 @@ impl Native {
         descriptions: &mut Vec<Description>,
         settings: &MetricSettings,
     ) -> Result<Self> {
-        let mut into = Family { registry, namespace: "kafka_canary", descriptions };
+        let mut into = Family::new(registry, "kafka_canary", descriptions);
         let partition = ["partition"];
         let broker = ["broker"];
         let seconds = settings.seconds.as_slice();

@@ -1,9 +1,9 @@
 //! `strimzi_canary_*`: the names, labels, help and units of strimzi-canary, so that dashboards and alerts go on.
 
+use kafka_operations::metrics::{Description, Family};
 use prometheus::{HistogramVec, IntCounter, IntCounterVec, Registry, Result};
 
-use super::register::Family;
-use super::{Description, Operation};
+use super::Operation;
 use crate::settings::MetricSettings;
 use crate::targets::Targets;
 
@@ -35,7 +35,7 @@ impl Strimzi {
         descriptions: &mut Vec<Description>,
         settings: &MetricSettings,
     ) -> Result<Self> {
-        let mut into = Family { registry, namespace: "strimzi_canary", descriptions };
+        let mut into = Family::new(registry, "strimzi_canary", descriptions);
         let clients = ["clientid"];
         let partitions = ["clientid", "partition"];
         let topics = ["topic"];

@@ -1,21 +1,15 @@
-//! `/metrics`, `/healthy`, `/ready`. The oldest connection goes when there are too many, so that a probe is answered
-//! whatever others do.
+//! `/metrics`, `/healthy`, `/ready`.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::AbortHandle;
+use kafka_operations::server;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::App;
@@ -93,73 +87,13 @@ pub async fn serve(listener: TcpListener, shown: Arc<Shown>, stop: CancellationT
         .route("/healthy", get("OK\n"))
         .route("/ready", get(ready))
         .with_state(shown);
-    let mut open: VecDeque<AbortHandle> = VecDeque::new();
-    loop {
-        let accepted = tokio::select! {
-            () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, _)) => {
-                open.retain(|connection| !connection.is_finished());
-                if open.len() >= CONNECTIONS_MAX
-                    && let Some(oldest) = open.pop_front()
-                {
-                    oldest.abort();
-                }
-                open.push_back(tokio::spawn(answer(stream, router.clone())).abort_handle());
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a connection to the management server could not be taken");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-    for connection in open {
-        connection.abort();
-    }
-}
-
-async fn answer(stream: TcpStream, router: Router) {
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(BUFFER_BYTES)
-        .keep_alive(false)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    match tokio::time::timeout(CONNECTION_TIMEOUT, connection).await {
-        Ok(Ok(())) => (),
-        Ok(Err(error)) => tracing::debug!(%error, "a management connection ended early"),
-        Err(_) => tracing::debug!("a management connection took too long"),
-    }
+    server::serve(listener, router, stop).await;
 }
 
 async fn metrics(State(shown): State<Arc<Shown>>) -> Response {
-    match shown.text() {
-        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
-            .into_response(),
-        Err(error) => {
-            tracing::error!(%error, "the metrics cannot be written");
-            (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response()
-        }
-    }
+    server::metrics(shown.text())
 }
 
 async fn ready(State(shown): State<Arc<Shown>>) -> Response {
-    match shown.ready() {
-        Ok(()) => "OK\n".into_response(),
-        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
-    }
+    server::verdict(shown.ready(), "OK\n")
 }
-
-/// Prometheus, a kubelet and a few people at once.
-const CONNECTIONS_MAX: usize = 64;
-
-const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// For the whole of it: headers, answer, and a reader that takes its time.
-const CONNECTION_TIMEOUT: Duration = Duration::from_secs(15);
-
-const BUFFER_BYTES: usize = 16 * 1024;
-
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

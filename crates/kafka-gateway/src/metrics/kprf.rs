@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use kafka_gateway_api::Refusal;
+use kafka_operations::metrics::{Description, Family};
 use prometheus::{Histogram, HistogramVec, IntCounterVec, IntGaugeVec, Registry, Result};
 
 use super::codes::ByCode;
-use super::register::Family;
+use super::milliseconds;
 use super::topics::Topic;
-use super::{Description, milliseconds};
 
 /// In milliseconds.
 const BUCKETS: [f64; 5] = [5.0, 10.0, 20.0, 40.0, 80.0];
@@ -29,7 +29,7 @@ impl Kprf {
         registry: &Registry,
         descriptions: &mut Vec<Description>,
     ) -> Result<Self> {
-        let mut into = Family { registry, namespace: "", descriptions };
+        let mut into = Family::new(registry, "", descriptions);
         let topic = ["topic"];
         into.gauges("kprf_app_metadata", "Always 1; the gateway's version", &["version"])?
             .with_label_values(&[env!("CARGO_PKG_VERSION")])

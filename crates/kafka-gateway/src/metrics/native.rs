@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use kafka_gateway_api::Outcome;
+use kafka_operations::metrics::{Description, Family};
 use prometheus::{Gauge, Histogram, IntCounter, IntCounterVec, Registry, Result};
 
 mod keys;
 mod log;
 
+use super::Api;
 use super::codes::ByCode;
-use super::register::Family;
-use super::{Api, Description};
 use crate::producer::Lane;
 
 /// Values of the label `outcome`: acknowledged by Kafka, in the write-ahead log, in librdkafka's queue alone, refused.
@@ -61,7 +61,7 @@ impl Native {
         registry: &Registry,
         descriptions: &mut Vec<Description>,
     ) -> Result<Self> {
-        let mut into = Family { registry, namespace: "kafka_gateway", descriptions };
+        let mut into = Family::new(registry, "kafka_gateway", descriptions);
         into.gauges(
             "build_info",
             "Always 1; the gateway's version and librdkafka's",

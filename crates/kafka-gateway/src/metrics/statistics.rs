@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
+use kafka_operations::metrics::{Description, Family};
 use prometheus::core::{MetricVec, MetricVecBuilder};
 use prometheus::{GaugeVec, IntCounter, IntCounterVec, Registry, Result};
 use rdkafka::Statistics;
@@ -14,8 +15,6 @@ use rdkafka::statistics::{Broker, Topic};
 
 mod table;
 
-use super::Description;
-use super::register::Family;
 use crate::producer::Lane;
 use table::{BROKER, CLIENT, Kind, State};
 
@@ -54,7 +53,7 @@ impl Librdkafka {
         registry: &Registry,
         descriptions: &mut Vec<Description>,
     ) -> Result<Self> {
-        let mut into = Family { registry, namespace: "kafka_producer", descriptions };
+        let mut into = Family::new(registry, "kafka_producer", descriptions);
         let mut client = Vec::new();
         for (name, help, kind, read) in CLIENT {
             client.push(match kind {

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kafka_operations::metrics::Kind;
+
 use super::*;
 use crate::settings::Acks;
 

@@ -4,8 +4,8 @@ use std::sync::{Mutex, PoisonError};
 
 use prometheus::{Gauge, IntCounter, Result};
 
-use crate::metrics::register::Family;
 use crate::metrics::{KeysState, number};
+use kafka_operations::metrics::Family;
 
 pub(in crate::metrics) struct Keys {
     keys: Gauge,

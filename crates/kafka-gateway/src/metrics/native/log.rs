@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use prometheus::{Gauge, Histogram, IntCounter, IntCounterVec, Result};
 
-use crate::metrics::register::Family;
 use crate::metrics::{LogState, number};
+use kafka_operations::metrics::Family;
 
 /// In seconds: a page cache takes microseconds, a disk of its own a millisecond, a busy network disk a second.
 const SECONDS: [f64; 10] = [0.000_1, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.25, 1.0, 5.0];
