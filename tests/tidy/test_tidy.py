@@ -23,14 +23,16 @@ DEPENDENCIES = {
     "kafka-wire": ({"bytes", "nom"}, {"proxy-wasm", "serde", "serde_json", "log"}),
     "kafka-filter": ({"kafka-wire", "log", "regex-lite", "serde", "serde_json"}, {"proxy-wasm"}),
     "kafka-filter-wasm": ({"kafka-filter", "log", "proxy-wasm"}, {"kafka-schema-gen"}),
-    "kafka-canary": ({"axum", "bytes", "clap", "hyper", "hyper-util", "kafka-protocol", "kafka-wire", "openssl",
+    "kafka-canary": ({"axum", "bytes", "clap", "kafka-operations", "kafka-protocol", "kafka-wire", "openssl",
                       "openssl-probe", "prometheus", "rdkafka", "reqwest", "serde", "serde_json", "tokio",
                       "tokio-openssl", "tokio-util", "tracing", "tracing-subscriber"},
                      {"kafka-filter", "kafka-schema-gen", "proxy-wasm"}),
+    "kafka-operations": ({"axum", "hyper", "hyper-util", "prometheus", "tokio", "tokio-util", "tracing"},
+                         {"kafka-canary", "kafka-filter", "kafka-gateway", "kafka-wire", "rdkafka"}),
     "kafka-gateway-api": ({"base64", "jiff", "memchr", "serde", "serde_json"},
                           {"axum", "bytes", "hyper", "rdkafka", "tokio", "kafka-filter", "kafka-wire"}),
     "kafka-gateway": ({"axum", "bytes", "clap", "crc32fast", "futures-util", "http-body-util", "hyper", "hyper-util",
-                       "kafka-gateway-api", "openssl", "openssl-probe", "prometheus", "rdkafka", "rustix", "serde",
+                       "kafka-gateway-api", "kafka-operations", "openssl", "openssl-probe", "prometheus", "rdkafka", "rustix", "serde",
                        "serde-saphyr", "serde_json", "tokio", "tokio-rustls", "tokio-util", "tower-http", "tracing",
                        "tracing-subscriber"},
                       {"kafka-canary", "kafka-filter", "kafka-schema-gen", "kafka-wire", "proxy-wasm"}),
@@ -158,9 +160,10 @@ class Documents(Tidy):
 
     def test_the_code_map_names_modules_that_exist(self) -> None:
         section = re.search(r"^## Code map$(.*?)^## ", read("ARCHITECTURE.md"), re.M | re.S)
-        paragraph = r"^\*\*(kafka-wire|kafka-filter|kafka-canary|kafka-gateway-api|kafka-gateway|src/)\*\*:(.*?)\n\n"
+        paragraph = r"^\*\*(kafka-wire|kafka-filter|kafka-canary|kafka-gateway-api|kafka-gateway|kafka-operations|src/)\*\*:(.*?)\n\n"
         parts = re.findall(paragraph, section[1] if section else "", re.M | re.S)
-        self.assertEqual([name for name, _ in parts], ["kafka-wire", "kafka-filter", "kafka-canary", "kafka-gateway-api", "kafka-gateway", "src/"])
+        self.assertEqual([name for name, _ in parts], ["kafka-wire", "kafka-filter", "kafka-canary", "kafka-gateway-api", "kafka-gateway",
+                                                     "kafka-operations", "src/"])
         found = []
         for part, text in parts:
             folder = ROOT / ("src" if part == "src/" else f"crates/{part}/src")

@@ -119,12 +119,12 @@ mod tests {
     fn the_first_line_that_differs_is_told() {
         let root = std::env::temp_dir().join(format!("reference-{}", std::process::id()));
         std::fs::create_dir_all(&root).unwrap();
-        let missing = compare(&root, "page.md", "a\n", "make page").unwrap_err();
-        assert!(missing.starts_with("page.md: ") && missing.ends_with("`make page` writes it"));
+        let missing = compare(&root, "page.md", "a\n", "make help").unwrap_err();
+        assert!(missing.starts_with("page.md: ") && missing.ends_with("`make help` writes it"));
         std::fs::write(root.join("page.md"), "a\nb\nc\n").unwrap();
-        assert_eq!(compare(&root, "page.md", "a\nb\nc\n", "make page"), Ok(()));
-        let differs = compare(&root, "page.md", "a\nx\nc\n", "make page").unwrap_err();
-        assert!(differs.contains("line 2:\n  file: b\n  code: x\nrun `make page`"), "{differs}");
+        assert_eq!(compare(&root, "page.md", "a\nb\nc\n", "make help"), Ok(()));
+        let differs = compare(&root, "page.md", "a\nx\nc\n", "make help").unwrap_err();
+        assert!(differs.contains("line 2:\n  file: b\n  code: x\nrun `make help`"), "{differs}");
         std::fs::remove_dir_all(root).unwrap();
     }
 }
