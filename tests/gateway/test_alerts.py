@@ -58,7 +58,8 @@ def _log(used: str, limit: str) -> dict[str, str]:
 
 ALL = ("KafkaGatewayAbsent", "KafkaGatewayNotReady", "KafkaGatewayErrors", "KafkaGatewayDeliveriesFail",
        "KafkaGatewaySlow", "KafkaGatewayLogFills", "KafkaGatewayLogWaits", "KafkaGatewayLogFails",
-       "KafkaGatewayDeadLetters", "KafkaGatewayRateLimits", "KafkaGatewayForgetsKeys")
+       "KafkaGatewayDeadLetters", "KafkaGatewayRateLimits", "KafkaGatewayForgetsKeys", "KafkaGatewayLosesRecords",
+       "KafkaGatewayLosesClients", "KafkaGatewaySyncsFail", "KafkaGatewayCertificatesFail")
 
 CASES = [
     Case("all is well", {
@@ -67,6 +68,9 @@ CASES = [
         **_gateway("log_oldest_entry_age_seconds", "0x120"), **_gateway("log_failing", "0x120"),
         **_gateway("log_dead_letter_records", "0x120"), **_gateway("idempotency_forgotten_early_total", "0x120"),
         **_gateway("rate_limited_records_total", "7x120", limit="topic orders"),
+        **_gateway("lost_records_total", "7x120", error="_MSG_TIMED_OUT"),
+        **_gateway("clients_lost_total", "7x120", acks="all", error="_FATAL"),
+        **_gateway("log_syncs_failed_total", "0x120"), **_gateway("certificates_failing", "0x120"),
     }, 100, {name: [] for name in ALL}),
     Case("nobody writes, and there is no log", {
         **_of("up", "1x120"), **_gateway("ready", "1x120"), **_requests("9x120", "9x120"),
@@ -105,6 +109,25 @@ CASES = [
         "KafkaGatewayDeadLetters": [ONE]}),
     Case("the dead letters were dealt with", _gateway("log_dead_letter_records", "2x10 0x60"), 20, {
         "KafkaGatewayDeadLetters": []}),
+    Case("the first record is lost", _gateway("lost_records_total", "_x30 1x60", error="_MSG_TIMED_OUT"), 33, {
+        "KafkaGatewayLosesRecords": [ONE | {"error": "_MSG_TIMED_OUT"}]}),
+    Case("more records are lost", _gateway("lost_records_total", "5x60 9x60", error="MESSAGE_TOO_LARGE"), 65, {
+        "KafkaGatewayLosesRecords": [ONE | {"error": "MESSAGE_TOO_LARGE"}]}),
+    Case("records were lost long ago", _gateway("lost_records_total", "_x10 5x110", error="_MSG_TIMED_OUT"), 100, {
+        "KafkaGatewayLosesRecords": []}),
+    Case("the first client is lost", _gateway("clients_lost_total", "_x30 1x60", acks="all", error="_FENCED"), 33, {
+        "KafkaGatewayLosesClients": [{"job": "kafka-gateway", "acks": "all", "error": "_FENCED"}]}),
+    Case("a client is lost again", _gateway("clients_lost_total", "1x40 2x60", acks="log", error="_FATAL"), 45, {
+        "KafkaGatewayLosesClients": [{"job": "kafka-gateway", "acks": "log", "error": "_FATAL"}]}),
+    Case("a client was lost long ago", _gateway("clients_lost_total", "_x10 1x110", acks="all", error="_FATAL"), 100, {
+        "KafkaGatewayLosesClients": []}),
+    Case("the disk lies", _gateway("log_syncs_failed_total", "0x30 1x60"), 33, {"KafkaGatewaySyncsFail": [ONE]}),
+    Case("the disk lied long ago", _gateway("log_syncs_failed_total", "0x10 1x100"), 100, {
+        "KafkaGatewaySyncsFail": []}),
+    Case("certificates cannot be used", _gateway("certificates_failing", "0x10 1x60"), 30, {
+        "KafkaGatewayCertificatesFail": [ONE]}),
+    Case("certificates were being replaced", _gateway("certificates_failing", "0x10 1x2 0x60"), 30, {
+        "KafkaGatewayCertificatesFail": []}),
     Case("a client is above its limit all the time",
          _gateway("rate_limited_records_total", "0+10x60", limit="client shop")
          | _gateway("rate_limited_records_total", "5x60", limit="topic orders"), 50,
@@ -169,6 +192,18 @@ def test_recorded_values(tmp_path: Path) -> None:
     suite = {"rule_files": [str(RECORDING)], "evaluation_interval": "1m",
              "tests": [{"interval": "1m", "promql_expr_test": tests,
                         "input_series": [{"series": name, "values": value} for name, value in series.items()]}]}
+    (tmp_path / "tests.json").write_text(json.dumps(suite))
+    assert "SUCCESS" in promtool("test", "rules", tmp_path / "tests.json")
+
+
+def test_no_errors_are_a_share_of_zero(tmp_path: Path) -> None:
+    """Where nothing was ever answered 5xx there is no such series; the share is 0 then, and a line in a dashboard."""
+    found = {"expr": "kafka_gateway:errors:ratio_rate5m", "eval_time": "15m", "exp_samples": [
+        {"labels": 'kafka_gateway:errors:ratio_rate5m{job="kafka-gateway"}', "value": 0}]}
+    series = _gateway("requests_total", "0+90x20", api="push", code="200")
+    suite = {"rule_files": [str(RECORDING)], "evaluation_interval": "1m",
+             "tests": [{"interval": "1m", "promql_expr_test": [found],
+                        "input_series": [{"series": name, "values": values} for name, values in series.items()]}]}
     (tmp_path / "tests.json").write_text(json.dumps(suite))
     assert "SUCCESS" in promtool("test", "rules", tmp_path / "tests.json")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway import Answer, Gateway, Json
-from lab import Kafka
+from lab import Gate, Kafka, wait_until
 from load import together
 from topics import Topics
 
@@ -129,6 +129,42 @@ def test_limits_switched_off(here: Path, single: Kafka, topics: Topics) -> None:
     settings = {"ratelimit": {"enabled": False, "rules": [{"topic_name": "limit-free", "max_requests_per_minute": 1}]}}
     with Gateway(here, single.bootstrap, settings) as gateway:
         assert gateway.push(*records("limit-free", 50)).status == 200
+
+
+@pytest.mark.parametrize("held", ["queue", "log"])
+def test_a_record_that_is_refused_later_costs_nothing(here: Path, single: Kafka, topics: Topics, topic: str, gate: Gate,
+                                                      held: str) -> None:
+    """Limits are taken from before the queue, or the log, says that it is full: what it then refuses is given back, or a
+    client that is told to come again would use up its whole rate with that."""
+    size, burst = 100_000, 30
+    rule = {"topic_name": topic, "max_records_per_second": 0.001, "records_burst": burst,
+            "max_bytes_per_second": 1, "bytes_burst": (burst + 10) * size}
+    settings: Json = {"ratelimit": {"enabled": True, "rules": [rule]},
+                      "kafka": {"message_timeout_ms": 60_000, "queue_buffering_max_messages": 10}}
+    if held == "log":
+        settings["wal"] = {"directory": str(here / "log"), "max_bytes": 2 << 20, "segment_bytes": 1 << 20}
+    with Gateway(here, f"127.0.0.1:{gate.port}", settings) as gateway:
+        def push() -> Answer:
+            return gateway.push(*records(topic, 1, size), wait=False)
+
+        assert push().status == 200, "and the topic is known"
+        wait_until("the first", lambda: topics.count(topic) == 1, 20)
+        gate.shut()
+        gate.reset()
+        taken = 1
+        while (answer := push()).status == 200:
+            taken += 1
+            assert taken < burst, "full before the limit is reached"
+        assert 2 <= taken < burst - 5 and answer.status == 503, (taken, answer)
+        statuses = {push().status for _ in range(3 * burst)}
+        assert statuses == {503}, "never 429: these attempts cost neither records nor bytes"
+        gate.open()
+        wait_until("what was taken", lambda: topics.count(topic) == taken, 60)
+        for at in range(burst - taken):
+            again = wait_until("room", lambda: found if (found := push()).status != 503 else None, 20)
+            assert again.status == 200, f"{at} of {burst - taken} that are left: {again}"
+        assert wait_until("room", lambda: found if (found := push()).status != 503 else None, 20).status == 429
+    wait_until("all of them", lambda: topics.count(topic) == burst, 20)
 
 
 def test_at_once_from_many(limited: Gateway, topics: Topics) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import os
+import signal
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
@@ -13,7 +15,7 @@ from typing import Any
 import pytest
 from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
 
-from gateway import Gateway, Json, check
+from gateway import Gateway, Json, check, exchange
 from lab import Authority, Certificate, Kafka, Listener, wait_until
 from topics import Topics
 
@@ -143,6 +145,62 @@ def test_certificates_are_read_again(here: Path, single: Kafka, authority: Autho
         wait_until("the new certificate", lambda: subject() == "second-of-two", 20, gateway.child, interval=0.5)
         certificate.write_text("no certificate at all")
         assert subject() == "second-of-two" and gateway.push({"topic": topic, "data": "x"}).status == 200
+
+
+def test_sighup_reads_certificates_at_once(here: Path, single: Kafka, topic: str, authority: Authority) -> None:
+    """Without waiting for the look at the files every ten seconds; what cannot be used is said and not used."""
+    issued = [authority.issue(f"round-{number}") for number in range(3)]
+    certificate, key = here / "tls.crt", here / "tls.key"
+
+    def put(one: Certificate) -> None:
+        key.write_bytes(one.key.read_bytes())
+        certificate.write_bytes(one.certificate.read_bytes())
+
+    def subject() -> str:
+        with (socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as plain,
+              context(authority).wrap_socket(plain, server_hostname="localhost") as secure):
+            shown: Any = secure.getpeercert()
+            return str(dict(pair for part in shown["subject"] for pair in part)["commonName"])
+
+    def failing() -> float:
+        return gateway.stats().total("kafka_gateway_certificates_failing")
+
+    put(issued[0])
+    tls = {"certificate_file": str(certificate), "key_file": str(key)}
+    with Gateway(here, single.bootstrap, {"http": {"tls": tls}}, tls=context(authority)) as gateway:
+        held = gateway.connection()
+        held.connect()
+        for number in (1, 2, 0):
+            put(issued[number])
+            os.kill(gateway.pid, signal.SIGHUP)
+            wait_until("the new certificate", lambda: subject() == f"round-{number}", 2.5, gateway.child)
+            assert failing() == 0
+        body = {"records": [{"topic": topic, "data": "x"}], "wait_for_send": True}
+        assert exchange(held, "POST", "/push", body).status == 200, "a connection of before goes on"
+        held.close()
+        key.write_text("no key at all")
+        os.kill(gateway.pid, signal.SIGHUP)
+        wait_until("the metric", lambda: failing() == 1, 5, gateway.child)
+        assert "the certificates of the HTTP server stay as they were" in gateway.log
+        assert subject() == "round-0" and gateway.push({"topic": topic, "data": "x"}).status == 200
+        put(issued[1])
+        os.kill(gateway.pid, signal.SIGHUP)
+        wait_until("the mended one", lambda: subject() == "round-1", 2.5, gateway.child)
+        assert failing() == 0
+
+
+def test_who_may_learn_the_cluster_s_id(here: Path, single: Kafka, topics: Topics) -> None:
+    """Whoever may write something; nobody else."""
+    with Gateway(here, single.bootstrap, {"access": ACCESS}) as gateway:
+        for path in ("/v3/clusters", f"/v3/clusters/{topics.cluster}", "/v3/clusters/another"):
+            refused = gateway.send("GET", path)
+            assert refused.status == 401 and refused.json["error_code"] == 401, refused
+            assert "www-authenticate" in refused.headers and topics.cluster not in refused.text, refused
+            assert gateway.send("GET", path, headers={"x-api-key": "not-a-key-of-anybody"}).status == 401
+        for key in (KEY, HASHED):
+            assert gateway.send("GET", "/v3/clusters", headers={"x-api-key": key}).status == 200
+        other = gateway.send("GET", "/v3/clusters/another", headers={"x-api-key": KEY})
+        assert other.status == 404 and other.json["error_code"] == 404, other
 
 
 def test_client_certificates(here: Path, single: Kafka, topics: Topics, authority: Authority, server: Certificate,

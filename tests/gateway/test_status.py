@@ -180,6 +180,27 @@ def test_413_is_for_the_large_record_alone(plain: Gateway, topics: Topics, topic
     assert answer.status == 413 and topics.count(strict) == 3
 
 
+def test_a_large_record_takes_no_neighbour_with_it_when_nobody_waits(plain: Gateway, topics: Topics, topic: str) -> None:
+    """As above without a log and without anybody to tell: the small ones are sent once more, alone, as they were; what
+    is lost is what was too large, and that is counted and logged."""
+    strict = f"{topic}-strict"
+    topics.make(strict, max_message_bytes="1000")
+    small = {"topic": strict, "data": "small-1", "key": "k", "headers": {"h": "v"}, "timestamp": 1_600_000_000_123}
+    answer = plain.push(small, *[{"topic": strict, "data": data} for data in ("x" * 5000, "small-2", "y" * 6000,
+                                                                             "small-3")], wait=False)
+    assert answer.status == 200 and not answer.json["records"][0]["durable"], answer
+    wait_until("the small ones", lambda: topics.count(strict) == 3, 20)
+    assert topics.values(strict) == {b"small-1": 1, b"small-2": 1, b"small-3": 1}
+    [found] = [record for record in topics.read(strict) if record.value == b"small-1"]
+    assert (found.key, found.headers, found.timestamp_ms) == (b"k", [("h", b"v")], 1_600_000_000_123)
+    lost = {"error": "MESSAGE_TOO_LARGE"}
+    wait_until("the large ones to be counted", lambda: plain.stats().total("kafka_gateway_lost_records_total", **lost) == 2,
+               20)
+    assert plain.stats().total("kafka_gateway_sent_alone_records_total") >= 5
+    wait_until("the queue", lambda: plain.stats().total("kafka_internal_queue_size", topic=strict) == 0, 10)
+    assert "lost: accepted in memory alone" in plain.log
+
+
 def test_a_hundred_megabytes(plain: Gateway) -> None:
     """Told or untold lengths: refused without being held in memory."""
     before = plain.resident_mib()

@@ -7,6 +7,7 @@ import json
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -136,6 +137,47 @@ def test_broken_json_ends_the_stream(plain: Gateway, topics: Topics, topic: str)
     codes = [report["error_code"] for report in reports(answer.text)]
     assert codes[0] == 200 and str(codes[1]).startswith("400"), codes
     assert topics.values(topic)[b"before"] == 1
+
+
+def test_clients_learn_the_cluster_s_id(plain: Gateway, topics: Topics, topic: str) -> None:
+    """As clients of Confluent REST v3 begin: the list, its one cluster, then records by its id."""
+    host = f"http://127.0.0.1:{plain.port}"
+    answer = plain.send("GET", "/v3/clusters")
+    assert answer.status == 200 and answer.headers["content-type"] == "application/json", answer
+    listed = answer.json
+    assert listed["kind"] == "KafkaClusterList"
+    assert listed["metadata"] == {"self": f"{host}/v3/clusters", "next": None}
+    [cluster] = listed["data"]
+    assert cluster["kind"] == "KafkaCluster" and cluster["cluster_id"] == topics.cluster
+    itself = f"{host}/v3/clusters/{topics.cluster}"
+    assert cluster["metadata"] == {"self": itself, "resource_name": f"crn:///kafka={topics.cluster}"}
+    assert cluster["topics"] == {"related": f"{itself}/topics"}
+    one = plain.send("GET", cluster["metadata"]["self"].removeprefix(host))
+    assert one.status == 200 and one.json == cluster, one
+    path = cluster["topics"]["related"].removeprefix(host)
+    written = plain.send("POST", f"{path}/{topic}/records", json.dumps(string("x")).encode(), JSON)
+    assert written.json["error_code"] == 200 and topics.count(topic) == 1, written
+
+
+@pytest.mark.parametrize(("method", "path"), [
+    ("GET", "/v3/clusters/{id}"), ("POST", "/v3/clusters/{id}/topics/{topic}/records"),
+    ("POST", "/v3/clusters/{id}/topics/{topic}/records:batch")])
+def test_another_cluster_is_404(plain: Gateway, topics: Topics, topic: str, method: str, path: str) -> None:
+    """Confluent's code for it is 404, without digits behind. An id is told by its letters exactly."""
+    for name in ("another", topics.cluster.swapcase(), f"{topics.cluster}x", "%20"):
+        body = json.dumps({"entries": [{"id": "a", **string("x")}]} if path.endswith("batch") else string("x")).encode()
+        answer = plain.send(method, path.format(id=name, topic=topic), body if method == "POST" else None, JSON)
+        assert answer.status == 404 and answer.json["error_code"] == 404, answer
+        assert answer.json["message"], answer
+    assert topics.count(topic) == 0
+
+
+def test_no_id_before_a_broker_told_it(here: Path) -> None:
+    with Gateway(here, "127.0.0.1:1", ready=False) as gateway:
+        for path in ("/v3/clusters", "/v3/clusters/any"):
+            answer = gateway.send("GET", path)
+            assert answer.status == 503 and answer.json["error_code"] == 503, answer
+            assert "retry-after" in answer.headers, answer
 
 
 @pytest.mark.parametrize(("path", "status", "code"), [

@@ -6,6 +6,7 @@
 //! are refused. Unknown fields are errors, as there.
 
 pub mod batch;
+pub mod clusters;
 mod compact;
 mod documents;
 mod produce;

@@ -12,7 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use kafka_gateway_api::v3::{Sizes, batch};
+use kafka_gateway_api::v3::{Sizes, batch, clusters};
 use kafka_gateway_api::{OPENAPI, Outcome, Position, Refusal, Response, push, raw, v3};
 use serde_json::{Value, json};
 
@@ -112,8 +112,10 @@ fn examples_of_responses_are_what_is_rendered() {
         }
     };
     for (path, item) in object(&document["paths"]) {
-        for (status, response) in item["post"]["responses"].as_object().into_iter().flatten() {
-            check(path.clone(), status, response);
+        for method in ["get", "post"] {
+            for (status, response) in item[method]["responses"].as_object().into_iter().flatten() {
+                check(path.clone(), status, response);
+            }
         }
     }
     for (name, response) in object(&document["components"]["responses"]) {
@@ -186,6 +188,8 @@ fn rendered() -> BTreeMap<String, Response> {
             "/v3/clusters/{cluster}/topics/{topic}/records:batch, mixed",
             batch::respond(CLUSTER, "orders", &answers),
         ),
+        ("/v3/clusters, one", clusters::list("http://localhost:4242", CLUSTER)),
+        ("/v3/clusters/{cluster}, one", clusters::one("http://localhost:4242", CLUSTER)),
         ("V3Refused, unknown_cluster", v3::refuse(&Refusal::UnknownCluster("another".to_owned()))),
     ]
     .into_iter()

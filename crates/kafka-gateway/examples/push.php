@@ -1,6 +1,6 @@
 <?php
-// Records from php-fpm: one call, and the worker holds neither a producer nor a queue. The handle is kept between
-// requests of a worker, and with it the connection.
+// Records from php-fpm: one call, and the worker holds neither a producer nor a queue. All pushes of one object go over
+// one connection; php-fpm ends it with the request. Needs the extension curl, PHP 8.0 or later.
 declare(strict_types=1);
 
 final class Gateway

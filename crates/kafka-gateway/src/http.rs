@@ -23,6 +23,7 @@ use body::Budget;
 mod answer;
 mod asked;
 mod body;
+mod clusters;
 mod descriptors;
 mod identity;
 pub mod management;

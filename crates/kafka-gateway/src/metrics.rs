@@ -217,6 +217,21 @@ impl Metrics {
         }
     }
 
+    /// librdkafka reported a record that was refused with its batch, and that another client took since.
+    pub fn taken_back(&self, topic: &str) {
+        self.topic(topic).queue.dec();
+    }
+
+    /// A record whose batch was refused is sent once more, in a request of its own.
+    pub fn sent_alone(&self) {
+        self.native.sent_alone.inc();
+    }
+
+    /// A record that was answered as accepted, in memory alone, failed; Kafka's name of the error, or the gateway's.
+    pub fn lost(&self, error: &str) {
+        self.native.lost.with_label_values(&[error]).inc();
+    }
+
     /// A client to Kafka got an error that it cannot go on from, and is replaced.
     pub fn fatal(&self, lane: Lane, error: &'static str) {
         self.native.fatal.with_label_values(&[lane.name(), error]).inc();
@@ -261,6 +276,11 @@ impl Metrics {
     /// Bytes of bodies that are being read or answered.
     pub fn bodies(&self, size_bytes: usize) {
         self.native.bodies.set(number(size_bytes as u64));
+    }
+
+    /// Whether the server's certificates could not be read the last time.
+    pub fn certificates(&self, failing: bool) {
+        self.native.certificates.set(if failing { 1.0 } else { 0.0 });
     }
 
     /// Whether `/ready` says yes.

@@ -35,14 +35,24 @@ pub use topics::Topics;
 pub trait Sink: Send + Sync {
     /// Called once for each ticket, on librdkafka's polling thread: it must not block.
     fn delivered(&self, index: u64, result: Result<Position, Refusal>);
+
+    /// Whether its records were answered for before they were sent, and nothing else holds them: one that was refused
+    /// with its batch is then sent again from here, and one that fails is counted and logged as lost.
+    fn is_answered(&self) -> bool {
+        false
+    }
 }
 
-/// A sink for records that nobody waits for; they are counted all the same.
+/// A sink for records that nobody waits for.
 #[derive(Debug, Clone, Copy)]
 pub struct Detached;
 
 impl Sink for Detached {
     fn delivered(&self, _index: u64, _result: Result<Position, Refusal>) {}
+
+    fn is_answered(&self) -> bool {
+        true
+    }
 }
 
 /// Goes with a record through librdkafka and comes back with its outcome.
@@ -120,7 +130,7 @@ pub struct Producers {
     none: Slot,
     log: Slot,
     /// As the log's, with one record in each request.
-    alone: Slot,
+    alone: Arc<Slot>,
     topics: Topics,
     cluster: Arc<Cluster>,
 }
@@ -136,13 +146,18 @@ impl Producers {
             metrics,
             topics: Arc::clone(&known),
             message_max_bytes: settings.message_max_bytes,
+            alone: None,
         };
-        let slot = |lane| Slot::new(lane, lane_config(settings, lane), around.clone());
+        let alone = Slot::new(Lane::Log, config::alone(settings), around.clone());
+        let alone = Arc::new(alone);
+        let slot = |lane| {
+            let around = Surroundings { alone: Some(Arc::clone(&alone)), ..around.clone() };
+            Slot::new(lane, lane_config(settings, lane), around)
+        };
         let lanes = Lane::ALL.map(slot);
         for lane in &lanes {
             lane.check()?;
         }
-        let alone = Slot::new(Lane::Log, config::alone(settings), around.clone());
         let asking = config::asking(settings);
         let cluster = Cluster::start(asking, around.clone(), settings.auto_create_topics)?;
         let topics = Topics::start(known, Ask(Arc::clone(&cluster)))?;
@@ -173,7 +188,7 @@ impl Producers {
         record: &Record<'_>,
         ticket: Box<Ticket>,
     ) -> Result<(), (SendError, Box<Ticket>)> {
-        self.alone.send(record, ticket)
+        self.alone.send_again(record, ticket)
     }
 
     /// What is known of topics.
@@ -232,7 +247,8 @@ impl Producers {
     }
 
     fn slots(&self) -> impl Iterator<Item = &Slot> {
-        [&self.all, &self.leader, &self.none, &self.log, &self.alone].into_iter()
+        // The last takes from the others what was refused with its batch: it is flushed and stopped after them.
+        [&self.all, &self.leader, &self.none, &self.log, &*self.alone].into_iter()
     }
 }
 

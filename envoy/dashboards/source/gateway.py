@@ -103,8 +103,11 @@ DASHBOARD = Dashboard(
                                       Query(top(5, total(per_second("deliveries_failed_total"), ["acks"])),
                                             "failed acks={{acks}}"),
                                       Query(top(5, total(per_second("client_errors_total"), ["error"])),
-                                            "client {{error}}")], "cps",
-                  read="Errors that callers were told, deliveries that failed whether told or not, errors about no record.",
+                                            "client {{error}}"),
+                                      Query(top(5, total(per_second("lost_records_total"), ["error"])),
+                                            "lost {{error}}")], "cps",
+                  read="Errors that callers were told, deliveries that failed whether told or not, errors about no record, "
+                       "and records that failed after they were accepted in memory alone.",
                   do="`_MSG_TIMED_OUT`: brokers do not answer. `NOT_ENOUGH_REPLICAS`: too few in sync. "
                      "`*_AUTHORIZATION_FAILED`: ACLs."),
             graph("Records in librdkafka's queues",

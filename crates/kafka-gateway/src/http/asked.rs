@@ -24,6 +24,8 @@ pub(super) enum Dialect {
     Records,
     /// Confluent REST v3, a list.
     Batch,
+    /// Confluent REST v3, the cluster itself.
+    Clusters,
     /// The body is the value.
     Topic,
     /// Paths that nobody serves.
@@ -37,7 +39,7 @@ impl Dialect {
             Self::Records => Api::Records,
             Self::Batch => Api::Batch,
             Self::Topic => Api::Topic,
-            Self::Other => Api::Other,
+            Self::Clusters | Self::Other => Api::Other,
         }
     }
 
@@ -45,7 +47,7 @@ impl Dialect {
     pub(super) fn refuse(self, refusal: &Refusal) -> Response {
         match self {
             Self::Push => push::refuse(refusal),
-            Self::Records | Self::Batch => v3::refuse(refusal),
+            Self::Records | Self::Batch | Self::Clusters => v3::refuse(refusal),
             Self::Topic | Self::Other => raw::refuse(refusal),
         }
     }
@@ -91,14 +93,17 @@ impl Asked {
     /// # Errors
     /// Nobody who may ask, a content type that is not read, or a key that is none.
     pub(super) fn new(app: &App, dialect: Dialect, head: &Parts) -> Result<Self, Refusal> {
-        let identity = head.extensions.get::<Arc<Identity>>().map(Arc::as_ref);
-        let client = match api_key(&head.headers)? {
-            Some(key) => app.clients.identify(Some(&key), identity),
-            None => app.clients.identify(None, identity),
-        }?;
+        let client = client(app, head)?;
         dialect.accepts(&head.headers)?;
         Ok(Self { client, key: idempotency_key(&head.headers)? })
     }
+}
+
+/// # Errors
+/// Nobody who may ask.
+pub(super) fn client(app: &App, head: &Parts) -> Result<Arc<Client>, Refusal> {
+    let identity = head.extensions.get::<Arc<Identity>>().map(Arc::as_ref);
+    app.clients.identify(api_key(&head.headers)?.as_deref(), identity)
 }
 
 /// The key that a client shows: a bearer's token, the password of whatever user, or a header of its own.

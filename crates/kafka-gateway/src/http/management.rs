@@ -56,6 +56,7 @@ impl Shown {
         let metrics = &self.app.metrics;
         metrics.connections(self.app.connections());
         metrics.bodies(self.app.bodies.used());
+        metrics.certificates(self.app.tls.as_ref().is_some_and(|tls| tls.is_failing()));
         metrics.ready(self.ready().is_ok());
         metrics.keys(&self.keys.state());
         if let Some(wal) = &self.wal {

@@ -19,6 +19,7 @@ use super::App;
 use super::answer::{REPLAYED, close, replayed, send};
 use super::asked::{Asked, Dialect, acks, fingerprint};
 use super::body::{self, Source, Whole};
+use super::clusters;
 use super::stream;
 use crate::auth::Client;
 use crate::intake::{Submission, Submitted};
@@ -32,6 +33,8 @@ pub(super) fn router(app: &Arc<App>) -> Router {
     let router = Router::new()
         .route("/push", only(post(push), Dialect::Push))
         .route("/topics/{topic}", only(post(topic), Dialect::Topic))
+        .route("/v3/clusters", only(get(clusters::list), Dialect::Clusters))
+        .route("/v3/clusters/{cluster}", only(get(clusters::one), Dialect::Clusters))
         .route(
             "/v3/clusters/{cluster}/topics/{topic}/records",
             only(post(records), Dialect::Records),
@@ -158,12 +161,12 @@ async fn records(
     }
 }
 
-fn malformed(rejection: PathRejection) -> Refusal {
+pub(super) fn malformed(rejection: PathRejection) -> Refusal {
     Refusal::Malformed(rejection.body_text())
 }
 
 /// The end of every request: refusals are rendered and counted here, and nowhere else.
-fn finish(
+pub(super) fn finish(
     app: &App,
     dialect: Dialect,
     begun: Instant,

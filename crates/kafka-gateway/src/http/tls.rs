@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub struct Tls {
     current: RwLock<Arc<ServerConfig>>,
     /// Of the files that are in use.
     stamp: Mutex<Vec<Stamp>>,
+    /// Whether the files are others by now, and cannot be used.
+    failing: AtomicBool,
 }
 
 /// What changes when a file does: it is replaced more often than it is written.
@@ -42,7 +45,12 @@ impl Tls {
     pub fn load(settings: &TlsSettings) -> Result<Self, String> {
         let stamp = stamp(settings);
         let current = RwLock::new(Arc::new(config(settings)?));
-        Ok(Self { settings: settings.clone(), current, stamp: Mutex::new(stamp) })
+        Ok(Self {
+            settings: settings.clone(),
+            current,
+            stamp: Mutex::new(stamp),
+            failing: AtomicBool::new(false),
+        })
     }
 
     /// Reads the files again. Open connections go on as they are.
@@ -50,14 +58,22 @@ impl Tls {
         let stamp = stamp(&self.settings);
         match config(&self.settings) {
             Ok(config) => {
+                self.failing.store(false, Ordering::Release);
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
                 *self.stamp.lock().unwrap_or_else(PoisonError::into_inner) = stamp;
                 tracing::info!("the certificates of the HTTP server were read again");
             }
             Err(error) => {
+                self.failing.store(true, Ordering::Release);
                 tracing::error!(%error, "the certificates of the HTTP server stay as they were")
             }
         }
+    }
+
+    /// Whether the files could not be used the last time that they were read.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Acquire)
     }
 
     /// Reads the files again whenever they change, until the stop.
@@ -71,6 +87,10 @@ impl Tls {
                 _ = ticks.tick() => (),
             }
             let now = stamp(&self.settings);
+            if now == self.used() {
+                // Also files that were put back as they had been.
+                self.failing.store(false, Ordering::Release);
+            }
             // Files that could not be used are tried again when they change again, and not with every tick.
             if now != self.used() && refused.as_ref() != Some(&now) {
                 self.reload();

@@ -28,6 +28,8 @@ pub(super) struct Native {
     lanes: [LaneSeries; 4],
     pub(super) refusals: IntCounterVec,
     pub(super) kafka_errors: IntCounterVec,
+    pub(super) lost: IntCounterVec,
+    pub(super) sent_alone: IntCounter,
     pub(super) fatal: IntCounterVec,
     pub(super) client_errors: IntCounterVec,
     pub(super) rate_limited: IntCounterVec,
@@ -35,6 +37,7 @@ pub(super) struct Native {
     pub(super) topic_bytes: IntCounterVec,
     pub(super) connections: Gauge,
     pub(super) bodies: Gauge,
+    pub(super) certificates: Gauge,
     pub(super) ready: Gauge,
     pub(super) log: log::Log,
     pub(super) keys: keys::Keys,
@@ -88,6 +91,16 @@ impl Native {
                 "Records that were answered with an error of Kafka or librdkafka, by its name",
                 &["error"],
             )?,
+            lost: into.counters(
+                "lost_records_total",
+                "Records that were answered as accepted, in memory alone, and then failed: Kafka refused them, or did not \
+                 answer in time",
+                &["error"],
+            )?,
+            sent_alone: into.counter(
+                "sent_alone_records_total",
+                "Records that were sent in a request of their own, because a broker had refused the batch that they were in",
+            )?,
             fatal: into.counters(
                 "clients_lost_total",
                 "Clients to Kafka that got an error they cannot go on from, and were replaced",
@@ -115,6 +128,10 @@ impl Native {
             )?,
             connections: into.gauge("connections", "Open connections of producers")?,
             bodies: into.gauge("body_bytes", "Bodies that are being read or answered, in bytes")?,
+            certificates: into.gauge(
+                "certificates_failing",
+                "1 when the server's certificates could not be read the last time, so that those before are served; else 0",
+            )?,
             ready,
             log: log::Log::register(&mut into)?,
             keys: keys::Keys::register(&mut into)?,

@@ -3,20 +3,24 @@
 //! Everything here runs on a polling thread, and nothing blocks. Lines of one kind are written once in a while, with the
 //! number of those that were not: a cluster that is away must not fill a disk.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use kafka_gateway_api::{Header, Position, Record, Refusal};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
-use rdkafka::message::{DeliveryResult, Message};
+use rdkafka::message::{BorrowedMessage, DeliveryResult, Headers, Message};
 use rdkafka::producer::{BaseProducer, ProducerContext};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientContext, Statistics};
 use tracing::{debug, error, info, warn};
 
 use super::classify::{self, About, Class};
+use super::lane::Slot;
+use super::native;
 use super::topics::Shared as Topics;
 use super::{Lane, Ticket};
 use crate::metrics::Metrics;
@@ -32,6 +36,9 @@ pub(super) struct Surroundings {
     pub(super) topics: Arc<Topics>,
     /// The largest record that the gateway takes.
     pub(super) message_max_bytes: usize,
+    /// Where records go that were refused with their batch and that nobody else will send again; `None` is that they
+    /// were alone already.
+    pub(super) alone: Option<Arc<Slot>>,
 }
 
 /// One client's context.
@@ -97,11 +104,72 @@ impl ProducerContext for Context {
         {
             self.around.topics.suspect(topic);
         }
-        if let Some(lane) = self.lane {
-            self.around.metrics.delivery(lane, topic, ticket.sent.elapsed(), &outcome);
+        if let Some(ticket) = self.again(message, &outcome, ticket) {
+            if let Some(lane) = self.lane {
+                self.around.metrics.delivery(lane, topic, ticket.sent.elapsed(), &outcome);
+            }
+            if let Err(refusal) = &outcome
+                && ticket.sink.is_answered()
+            {
+                self.lost(topic, refusal);
+            }
+            ticket.sink.delivered(ticket.index, outcome);
         }
-        ticket.sink.delivered(ticket.index, outcome);
+        // After it is counted elsewhere: a flush that looks meanwhile sees it once at least.
         self.back();
+    }
+}
+
+impl Context {
+    /// Sends a record once more, alone, that was refused with its batch and that nobody else would send again. The
+    /// ticket comes back when there is no reason to, or no room.
+    fn again(
+        &self,
+        message: &BorrowedMessage<'_>,
+        outcome: &Result<Position, Refusal>,
+        ticket: Box<Ticket>,
+    ) -> Option<Box<Ticket>> {
+        let of_a_batch = matches!(outcome, Err(refusal) if classify::is_of_a_batch(refusal));
+        let Some(alone) = self.around.alone.as_ref().filter(|_| of_a_batch) else {
+            return Some(ticket);
+        };
+        if !ticket.sink.is_answered() {
+            return Some(ticket);
+        }
+        match alone.send_again(&copied(message), ticket) {
+            Ok(()) => {
+                self.around.metrics.taken_back(message.topic());
+                None
+            }
+            Err((_, ticket)) => Some(ticket),
+        }
+    }
+
+    fn lost(&self, topic: &str, refusal: &Refusal) {
+        let error = refusal.kafka().map_or(refusal.name(), |(_, name)| name);
+        self.around.metrics.lost(error);
+        if let Some(unwritten) = self.lines.admit("lost", Instant::now()) {
+            error!(topic, error, unwritten, "lost: accepted in memory alone, and then {refusal}");
+        }
+    }
+}
+
+/// The record of a report, as it was sent: in the partition that was chosen then, with the time that it had.
+fn copied<'a>(message: &'a BorrowedMessage<'_>) -> Record<'a> {
+    let headers = message.headers().map(|headers| {
+        let header = |header: rdkafka::message::Header<'a, &'a [u8]>| Header {
+            name: Cow::Borrowed(header.key),
+            value: header.value.map(Cow::Borrowed),
+        };
+        headers.iter().map(header).collect()
+    });
+    Record {
+        topic: Cow::Borrowed(message.topic()),
+        partition: Some(message.partition()).filter(|partition| *partition >= 0),
+        key: message.key().map(Cow::Borrowed),
+        value: message.payload().map(Cow::Borrowed),
+        headers: headers.unwrap_or_default(),
+        timestamp_ms: native::timestamp_ms(message),
     }
 }
 

@@ -87,6 +87,17 @@ impl Slot {
         }
     }
 
+    /// As [`Self::send`], for a record whose batch was refused.
+    pub(super) fn send_again(
+        &self,
+        record: &Record<'_>,
+        ticket: Box<Ticket>,
+    ) -> Result<(), (SendError, Box<Ticket>)> {
+        self.send(record, ticket)?;
+        self.inner.around.metrics.sent_alone();
+        Ok(())
+    }
+
     /// Records that are queued or on their way.
     pub(super) fn in_flight(&self) -> usize {
         self.inner.client().map_or(0, |client| count(&client))

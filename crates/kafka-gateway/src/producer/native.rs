@@ -42,6 +42,22 @@ pub(crate) fn broker_text(message: &BorrowedMessage<'_>) -> Option<String> {
     (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
 }
 
+/// The time that a reported record was sent with: librdkafka tells it of records without an error alone, though it keeps
+/// it of all.
+pub(crate) fn timestamp_ms(message: &BorrowedMessage<'_>) -> Option<i64> {
+    let pointer = message.ptr();
+    // SAFETY: the pointer is that of a message which lives as long as the borrow. It belongs to the polling thread that
+    // reports it, and has its error again before anybody else looks.
+    let timestamp = unsafe {
+        let error = (*pointer).err;
+        (*pointer).err = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR;
+        let timestamp = sys::rd_kafka_message_timestamp(pointer, ptr::null_mut());
+        (*pointer).err = error;
+        timestamp
+    };
+    (timestamp > 0).then_some(timestamp)
+}
+
 /// librdkafka's name of an error.
 pub(crate) fn error_name(code: RDKafkaRespErr) -> &'static str {
     // SAFETY: for a code of the enumeration this is an entry of a static table.

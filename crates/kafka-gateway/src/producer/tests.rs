@@ -25,6 +25,7 @@ impl Sink for Channel {
 
 struct World {
     mock: Mock,
+    metrics: Arc<Metrics>,
     producers: Producers,
     sink: Arc<dyn Sink>,
     told: mpsc::Receiver<Told>,
@@ -55,9 +56,9 @@ fn world_with(more: &[(&str, &str)], change: impl FnOnce(&mut KafkaSettings)) ->
     let mut settings = settings(mock.bootstrap_servers(), more);
     change(&mut settings);
     let metrics = Arc::new(Metrics::new().expect("metrics"));
-    let producers = Producers::new(&settings, metrics).expect("producers");
+    let producers = Producers::new(&settings, metrics.clone()).expect("producers");
     let (tell, told) = mpsc::channel();
-    World { mock, producers, sink: Arc::new(Channel(std::sync::Mutex::new(tell))), told }
+    World { mock, metrics, producers, sink: Arc::new(Channel(std::sync::Mutex::new(tell))), told }
 }
 
 fn world() -> World {
@@ -152,7 +153,13 @@ fn a_full_queue_gives_the_ticket_back_and_takes_records_again() {
     for _ in 0..10 {
         assert!(world.told().1.is_ok());
     }
-    world.send(lane, 11, &record(TOPIC)).expect("room again");
+    // librdkafka lets go of a record after it was told.
+    let until = Instant::now() + WAIT;
+    while let Err(error) = world.send(lane, 11, &record(TOPIC)) {
+        assert_eq!(error, SendError::Full);
+        assert!(Instant::now() < until, "no room again");
+        std::thread::sleep(Duration::from_millis(1));
+    }
     assert_eq!(world.told().0, 11);
 }
 
@@ -281,6 +288,63 @@ fn one_record_alone_is_refused_for_itself_only() {
     }
     let told: Vec<bool> = (0..5).map(|_| world.told().1.is_ok()).collect();
     assert_eq!(told.iter().filter(|written| **written).count(), 4, "{told:?}");
+}
+
+/// Of records that were answered for before they were sent.
+struct Answered(Channel);
+
+impl Sink for Answered {
+    fn delivered(&self, index: u64, result: Result<Position, Refusal>) {
+        self.0.delivered(index, result);
+    }
+
+    fn is_answered(&self) -> bool {
+        true
+    }
+}
+
+/// Sends so many records in one batch which is refused, and says what a scrape has of these metrics.
+fn refused_with_their_batch(count: u64, errors: usize) -> (Vec<Told>, Vec<String>) {
+    let world = world_with(&[("linger.ms", "300")], |_| ());
+    let (tell, told) = mpsc::channel();
+    let sink: Arc<dyn Sink> = Arc::new(Answered(Channel(std::sync::Mutex::new(tell))));
+    let too_large = RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
+    world.fail(RDKafkaApiKey::Produce, too_large, errors);
+    for index in 0..count {
+        let ticket = Box::new(Ticket { sink: sink.clone(), index, sent: Instant::now() });
+        let sent = world.producers.send(Lane::Acks(Acks::Leader), &record(TOPIC), ticket);
+        assert!(sent.is_ok(), "taken");
+    }
+    let told = (0..count).map(|_| told.recv_timeout(WAIT).expect("every ticket is told")).collect();
+    assert_eq!(world.producers.flush(Instant::now() + WAIT), 0);
+    assert_eq!(world.producers.in_flight(), 0);
+    let text = String::from_utf8(world.metrics.text().expect("a scrape")).expect("text");
+    let lines = text.lines().filter(|line| {
+        ["kafka_gateway_lost_records_total{", "kafka_gateway_sent_alone_", "kafka_internal_queue_"]
+            .iter()
+            .any(|name| line.starts_with(name))
+    });
+    (told, lines.map(str::to_owned).collect())
+}
+
+#[test]
+fn what_was_answered_for_is_sent_alone_when_its_batch_is_refused() {
+    let (told, scraped) = refused_with_their_batch(4, 1);
+    assert!(told.iter().all(|(_, result)| result.is_ok()), "{told:?}");
+    let sent = "kafka_gateway_sent_alone_records_total 4".to_owned();
+    let queue = r#"kafka_internal_queue_size{topic="orders"} 0"#.to_owned();
+    assert_eq!(scraped, [sent, queue], "and nothing was lost");
+}
+
+#[test]
+fn what_is_refused_alone_too_is_lost_and_counted() {
+    let (told, scraped) = refused_with_their_batch(4, 2);
+    let refused: Vec<_> = told.iter().filter_map(|(_, result)| result.as_ref().err()).collect();
+    assert_eq!(refused.len(), 1, "{told:?}");
+    assert!(is_of_a_batch(refused[0]), "{refused:?}");
+    let lost = r#"kafka_gateway_lost_records_total{error="MESSAGE_TOO_LARGE"} 1"#.to_owned();
+    assert!(scraped.contains(&lost), "{scraped:?}");
+    assert!(scraped.contains(&"kafka_gateway_sent_alone_records_total 4".to_owned()), "once each");
 }
 
 #[test]

@@ -133,7 +133,9 @@ async fn certificates_are_read_again_when_they_change() {
     };
     // A key of another certificate cannot be used: what was there goes on.
     std::fs::write(folder.path().join("server.key"), "no key").unwrap();
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    while !tls.is_failing() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     assert_eq!(serial().await, before);
     let fresh = authority.issue("gateway.example");
     fresh.write(folder.path());
@@ -143,6 +145,7 @@ async fn certificates_are_read_again_when_they_change() {
         }
     };
     tokio::time::timeout(Duration::from_secs(5), replaced).await.expect("served with the new one");
+    assert!(!tls.is_failing());
     stop.cancel();
     follow.await.unwrap();
     drop(tls);
