@@ -26,6 +26,7 @@ mod tests;
 use crate::idempotency::Keys;
 use crate::metrics::Metrics;
 use crate::producer::{Lane, Producers, SendError, Sink, Ticket};
+use crate::reply::{self, Reply};
 use crate::wal::{Entry, Read, Reader, Wal};
 use flight::Flight;
 
@@ -72,7 +73,7 @@ pub struct Pump {
     keys: Arc<Keys>,
     metrics: Arc<Metrics>,
     tokens: AtomicU64,
-    waiters: Mutex<HashMap<u64, oneshot::Sender<Outcomes>>>,
+    waiters: Mutex<HashMap<u64, Reply<Outcomes>>>,
     /// Entries that need more than to be marked.
     landed: mpsc::UnboundedSender<Arc<Flight>>,
     landing: Mutex<Option<mpsc::UnboundedReceiver<Arc<Flight>>>>,
@@ -122,7 +123,7 @@ impl Pump {
     /// A token for an entry, and who gets its outcomes. To be asked for before the entry is appended.
     pub fn expect(&self) -> (u64, oneshot::Receiver<Outcomes>) {
         let token = self.tokens.fetch_add(1, Ordering::Relaxed);
-        let (tell, told) = oneshot::channel();
+        let (tell, told) = reply::channel();
         self.waiters.lock().unwrap_or_else(PoisonError::into_inner).insert(token, tell);
         (token, told)
     }

@@ -1,5 +1,5 @@
-//! Connections: taken while there is room, each in a task of its own that ends on time, all ended by the stop once
-//! their requests are answered.
+//! Connections: taken while there is room, given to one of the [`threads`](super::threads), each in a task of its own
+//! that ends on time, all ended by the stop once their requests are answered.
 
 use std::convert::Infallible;
 use std::io;
@@ -22,29 +22,30 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::answer::Tracked;
+use super::threads::Threads;
 use super::watch::{Patience, Watch, Watched};
 use super::{App, routes};
 use crate::auth::Identity;
 
 /// Serves until the app's stop, and then until the last request that has begun is answered.
-pub async fn serve(listener: TcpListener, app: Arc<App>) {
+///
+/// # Errors
+/// The operating system gives no thread for connections.
+pub async fn serve(listener: TcpListener, app: Arc<App>) -> io::Result<()> {
     let stop = app.stop.clone();
     let router = TowerToHyperService::new(routes::router(&app));
     let server = Server { router, app, ending: Arc::default() };
     let room = server.app.room.clone();
-    let connections = TaskTracker::new();
+    let threads = Threads::start(&server)?;
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
             accepted = accept(&listener, &room) => accepted,
         };
-        match accepted {
-            Ok((stream, permit)) => {
-                connections.spawn(server.clone().connection(stream, permit));
-            }
+        match accepted.and_then(|(stream, permit)| threads.give(stream, permit)) {
+            Ok(()) => (),
             // Out of file descriptors, most likely: what is open goes on, and some of it ends soon.
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be taken");
@@ -54,8 +55,8 @@ pub async fn serve(listener: TcpListener, app: Arc<App>) {
     }
     drop(listener);
     server.ending.begin();
-    connections.close();
-    connections.wait().await;
+    threads.finish().await;
+    Ok(())
 }
 
 async fn accept(
@@ -67,9 +68,10 @@ async fn accept(
     Ok((stream, permit))
 }
 
+/// What every connection has.
 #[derive(Clone)]
-struct Server {
-    app: Arc<App>,
+pub(super) struct Server {
+    pub(super) app: Arc<App>,
     router: TowerToHyperService<Router>,
     ending: Arc<Ending>,
 }
@@ -90,7 +92,7 @@ impl Ending {
 }
 
 impl Server {
-    async fn connection(self, stream: TcpStream, _permit: OwnedSemaphorePermit) {
+    pub(super) async fn connection(self, stream: TcpStream, _permit: OwnedSemaphorePermit) {
         // A response is written at once; to wait for more of it would only delay it.
         let _ = stream.set_nodelay(true);
         let Some(tls) = self.app.tls.clone() else {

@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use super::flight::Flight;
 use super::{Outcomes, Pump, now_ms};
 use crate::producer::{self, is_permanent};
+use crate::reply::Reply;
 use crate::wal::{Answered, Entry};
 
 impl Pump {
@@ -49,13 +50,12 @@ impl Pump {
             self.keys.settle(&key.client, &key.key, fingerprint, count, &outcomes, now);
         }
         if let Some(waiter) = self.waiter(flight.token) {
-            // Whoever waited may have given up.
-            let _ = waiter.send(outcomes);
+            waiter.send(outcomes);
         }
         self.done(&flight);
     }
 
-    fn waiter(&self, token: u64) -> Option<tokio::sync::oneshot::Sender<Outcomes>> {
+    fn waiter(&self, token: u64) -> Option<Reply<Outcomes>> {
         let mut waiters = self.waiters.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         waiters.remove(&token)
     }
