@@ -2,7 +2,7 @@
 //!
 //! What a client may hold is bounded: connections in number, headers in size and time, bodies in size, time and all
 //! together. A refusal that can be said without reading a body is said without it. The dialects' bodies are the
-//! business of `kafka-gateway-api`; what becomes of records is that of [`Intake`](crate::intake::Intake).
+//! business of `kafka-gateway-api`; what becomes of records is that of [`Intake`].
 
 use std::io;
 use std::net::SocketAddr;

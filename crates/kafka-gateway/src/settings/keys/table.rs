@@ -379,7 +379,7 @@ pub(in crate::settings) const OUTPUT_FILTER: Key = key(
      `librdkafka`",
 );
 
-/// The keys of [`Rates`](super::Rates) in one place.
+/// The keys of `Rates` in one place.
 pub(in crate::settings) struct RateKeys {
     pub(in crate::settings) records: Key,
     pub(in crate::settings) records_burst: Key,
