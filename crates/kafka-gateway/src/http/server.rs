@@ -3,10 +3,12 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::num::NonZero;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
+use std::thread;
 use std::time::Duration;
 
 use axum::Router;
@@ -29,7 +31,7 @@ use super::watch::{Patience, Watch, Watched};
 use super::{App, routes};
 use crate::auth::Identity;
 
-/// Serves until the app's stop, and then until the last request that has begun is answered.
+/// Serves until the app's stop, on a thread for each core, and then until the last request that has begun is answered.
 ///
 /// # Errors
 /// The operating system gives no thread for connections.
@@ -38,7 +40,9 @@ pub async fn serve(listener: TcpListener, app: Arc<App>) -> io::Result<()> {
     let router = TowerToHyperService::new(routes::router(&app));
     let server = Server { router, app, ending: Arc::default() };
     let room = server.app.room.clone();
-    let threads = Threads::start(&server)?;
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let (keyed, ending) = (server.app.keyed.clone(), server.ending.clone());
+    let threads = Threads::start(cores, &move |stream| server.clone().connection(stream), &keyed)?;
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
@@ -54,7 +58,7 @@ pub async fn serve(listener: TcpListener, app: Arc<App>) -> io::Result<()> {
         }
     }
     drop(listener);
-    server.ending.begin();
+    ending.begin();
     threads.finish().await;
     Ok(())
 }
@@ -70,8 +74,8 @@ async fn accept(
 
 /// What every connection has.
 #[derive(Clone)]
-pub(super) struct Server {
-    pub(super) app: Arc<App>,
+struct Server {
+    app: Arc<App>,
     router: TowerToHyperService<Router>,
     ending: Arc<Ending>,
 }
@@ -92,7 +96,7 @@ impl Ending {
 }
 
 impl Server {
-    pub(super) async fn connection(self, stream: TcpStream, _permit: OwnedSemaphorePermit) {
+    async fn connection(self, stream: TcpStream) {
         // A response is written at once; to wait for more of it would only delay it.
         let _ = stream.set_nodelay(true);
         let Some(tls) = self.app.tls.clone() else {

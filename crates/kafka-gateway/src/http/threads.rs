@@ -1,5 +1,8 @@
 //! Threads for connections, each with a runtime of its own: a connection stays on the thread that got it, and no request
 //! wakes another thread or is taken over by one.
+//!
+//! A thread ends only after its last connection, and after the tasks that outlive theirs.
+//! Why not one runtime for all: docs/decisions/0019-a-connection-stays-on-its-thread.md.
 
 use std::io;
 use std::sync::Arc;
@@ -11,7 +14,6 @@ use tokio::runtime::Builder;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
-use super::server::Server;
 use crate::reply::Courier;
 
 /// Threads for connections.
@@ -27,28 +29,58 @@ struct Thread {
 }
 
 /// A connection that is not yet known to the thread's runtime. The number of permits bounds the channel.
-type Given = (std::net::TcpStream, OwnedSemaphorePermit);
+struct Given {
+    stream: std::net::TcpStream,
+    seat: Seat,
+}
+
+/// A connection's place on its thread and among all connections; given back however the connection ends.
+struct Seat {
+    open: Arc<AtomicUsize>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Seat {
+    fn take(open: &Arc<AtomicUsize>, permit: OwnedSemaphorePermit) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
+        Self { open: open.clone(), _permit: permit }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 impl Threads {
-    /// One for each core.
+    /// So many; `serve` makes of a connection what is done with it, and `beyond` has what goes on after it.
     ///
     /// # Errors
     /// The operating system gives no thread, or no descriptors.
-    pub(super) fn start(server: &Server) -> io::Result<Self> {
-        let cores = thread::available_parallelism()?.get();
-        let all = (0..cores).map(|number| Thread::start(number, server.clone()));
-        Ok(Self { all: all.collect::<io::Result<_>>()? })
+    pub(super) fn start<Serve, Work>(
+        count: usize,
+        serve: &Serve,
+        beyond: &TaskTracker,
+    ) -> io::Result<Self>
+    where
+        Serve: Fn(TcpStream) -> Work + Clone + Send + 'static,
+        Work: Future<Output = ()> + Send + 'static,
+    {
+        let start = |number| Thread::start(number, serve.clone(), beyond.clone());
+        Ok(Self { all: (0..count).map(start).collect::<io::Result<_>>()? })
     }
 
     /// To the thread with the fewest.
+    ///
+    /// # Errors
+    /// The connection is lost: the operating system would not have it, or the thread is gone.
     pub(super) fn give(&self, stream: TcpStream, permit: OwnedSemaphorePermit) -> io::Result<()> {
         let stream = stream.into_std()?;
         let least = self.all.iter().min_by_key(|thread| thread.open.load(Ordering::Relaxed));
-        if let Some(thread) = least {
-            thread.open.fetch_add(1, Ordering::Relaxed);
-            thread.give.send((stream, permit)).map_err(|_| io::ErrorKind::BrokenPipe)?;
-        }
-        Ok(())
+        let Some(thread) = least else { return Err(io::ErrorKind::BrokenPipe.into()) };
+        let given = Given { stream, seat: Seat::take(&thread.open, permit) };
+        thread.give.send(given).map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 
     /// Takes no more, and waits for the connections that there are.
@@ -62,38 +94,52 @@ impl Threads {
 }
 
 impl Thread {
-    fn start(number: usize, server: Server) -> io::Result<Self> {
+    fn start<Serve, Work>(number: usize, serve: Serve, beyond: TaskTracker) -> io::Result<Self>
+    where
+        Serve: Fn(TcpStream) -> Work + Send + 'static,
+        Work: Future<Output = ()> + Send + 'static,
+    {
         let (give, given) = mpsc::unbounded_channel();
         let (end, ended) = oneshot::channel();
-        let open = Arc::new(AtomicUsize::new(0));
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let here = open.clone();
         thread::Builder::new().name(format!("http-{number}")).spawn(move || {
-            runtime.block_on(serve(server, given, here));
+            runtime.block_on(run(serve, given, beyond));
             // Whoever waits for the end may have given up.
             let _ = end.send(());
         })?;
-        Ok(Self { give, open, ended })
+        Ok(Self { give, open: Arc::default(), ended })
     }
 }
 
-async fn serve(server: Server, mut given: mpsc::UnboundedReceiver<Given>, open: Arc<AtomicUsize>) {
+async fn run<Serve, Work>(
+    serve: Serve,
+    mut given: mpsc::UnboundedReceiver<Given>,
+    beyond: TaskTracker,
+) where
+    Serve: Fn(TcpStream) -> Work,
+    Work: Future<Output = ()> + Send + 'static,
+{
     let courier = Courier::install();
     tokio::spawn(async move { courier.run().await });
     let connections = TaskTracker::new();
-    while let Some((stream, permit)) = given.recv().await {
-        let (server, open) = (server.clone(), open.clone());
-        connections.spawn(async move {
-            match TcpStream::from_std(stream) {
-                Ok(stream) => server.connection(stream, permit).await,
-                Err(error) => tracing::warn!(%error, "a connection could not be taken"),
+    while let Some(Given { stream, seat }) = given.recv().await {
+        match TcpStream::from_std(stream) {
+            Ok(stream) => {
+                let work = serve(stream);
+                connections.spawn(async move {
+                    work.await;
+                    drop(seat);
+                });
             }
-            open.fetch_sub(1, Ordering::Relaxed);
-        });
+            Err(error) => tracing::warn!(%error, "a connection could not be taken"),
+        }
     }
     // In this order: only a connection begins a request, and a request may outlive its connection.
-    for tasks in [&connections, &server.app.keyed] {
+    for tasks in [&connections, &beyond] {
         tasks.close();
         tasks.wait().await;
     }
 }
+
+#[cfg(test)]
+mod tests;
