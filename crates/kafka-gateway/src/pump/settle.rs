@@ -28,11 +28,7 @@ impl Pump {
             return self.send_again(&flight, &again).await;
         }
         results.sort_unstable_by_key(|(slot, _)| *slot);
-        let needs_records = flight.token != 0
-            || flight.key.is_some()
-            || results.iter().any(|(_, result)| result.is_err());
-        let outcomes =
-            if needs_records { self.outcomes(&flight, results).await } else { Vec::new() };
+        let outcomes = self.outcomes(&flight, results).await;
         if let Some(key) = &flight.key {
             let now_ms = now_ms();
             let answered = Answered {
@@ -60,12 +56,20 @@ impl Pump {
         waiters.remove(&token)
     }
 
-    /// What became of each record; those refused for good become dead letters first.
+    /// What became of each record that someone asks for; those refused for good become dead letters first.
     async fn outcomes(
         &self,
         flight: &Flight,
         results: Vec<(u64, Result<Position, Refusal>)>,
     ) -> Outcomes {
+        if results.iter().all(|(_, result)| result.is_ok()) {
+            // The records themselves are not needed, and to read them again would cost more than all the rest.
+            let positions = results.into_iter().filter_map(|(slot, result)| {
+                let index = flight.indexes.get(usize::try_from(slot).ok()?)?;
+                Some((*index, Outcome::Written(result.ok()?)))
+            });
+            return positions.collect();
+        }
         let payload = self.payload(flight).await;
         let Ok(entry) = Entry::decode(&payload) else {
             return Vec::new();
