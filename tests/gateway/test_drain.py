@@ -42,7 +42,7 @@ def test_draining_is_told(here: Path, single: Kafka, topic: str, gate: Gate) -> 
         assert gateway.push({"topic": topic, "data": "warm"}).status == 200
         gate.shut()
         with Load(gateway, topic, clients=2, wait=True) as load:
-            wait_until("a request under way", lambda: gateway.stats().total("kafka_internal_queue_size") >= 1, 10,
+            wait_until("both requests under way", lambda: gateway.stats().total("kafka_internal_queue_size") >= 2, 20,
                        gateway.child)
             os.kill(gateway.pid, signal.SIGTERM)
             wait_until("to be called not ready", lambda: gateway.manage("/ready").status == 503, 5, gateway.child)

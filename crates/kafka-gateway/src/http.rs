@@ -12,6 +12,7 @@ use kafka_gateway_api::Refusal;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::auth::Clients;
 use crate::intake::Intake;
@@ -30,6 +31,7 @@ pub mod management;
 mod routes;
 mod server;
 mod stream;
+mod threads;
 mod tls;
 mod watch;
 
@@ -48,6 +50,8 @@ pub struct App {
     bodies: Arc<Budget>,
     /// For connections.
     room: Arc<Semaphore>,
+    /// Requests that go on when their client hangs up.
+    keyed: TaskTracker,
     /// Cancelled when the process begins to stop: long streams end.
     stop: CancellationToken,
 }
@@ -77,7 +81,8 @@ impl App {
         let bodies = Budget::new(parts.settings.bodies_max_bytes);
         let room = Arc::new(Semaphore::new(parts.settings.connections_max));
         let Parts { settings, intake, clients, producers, metrics, tls, stop } = parts;
-        Self { settings, intake, clients, producers, metrics, tls, bodies, room, stop }
+        let keyed = TaskTracker::new();
+        Self { settings, intake, clients, producers, metrics, tls, bodies, room, keyed, stop }
     }
 
     /// How many connections are open.

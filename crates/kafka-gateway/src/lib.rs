@@ -12,6 +12,7 @@ pub mod logs;
 pub mod metrics;
 pub mod producer;
 pub mod pump;
+pub mod reply;
 pub mod run;
 pub mod settings;
 pub mod wal;

@@ -37,7 +37,12 @@ fn main() {
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
-    let status = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .thread_name("main")
+        .enable_all()
+        .build();
+    let status = match runtime {
         Err(error) => refuse(&format!("the runtime cannot be started: {error}")),
         Ok(runtime) => {
             let outcome = runtime.block_on(run::run(settings, logs));
@@ -113,6 +118,10 @@ fn say(text: &str) {
     let lines: Vec<String> = text.lines().map(|line| format!("kafka-gateway: {line}")).collect();
     let _ = writeln!(std::io::stderr(), "{}", lines.join("\n"));
 }
+
+/// Requests have threads of their own. These take connections, feed Kafka from the write-ahead log, which is one task,
+/// and answer operators, who are to be heard while that task is busy.
+const WORKERS: usize = 2;
 
 const FAILED: u8 = 1;
 const IMPOSSIBLE: u8 = 2;

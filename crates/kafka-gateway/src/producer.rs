@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use kafka_gateway_api::{Position, Record, Refusal};
 use rdkafka::config::ClientConfig;
+use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::KafkaError;
 
 pub mod classify;
@@ -17,6 +18,7 @@ mod cluster;
 mod config;
 mod lane;
 mod native;
+mod reader;
 pub mod topics;
 
 #[cfg(test)]
@@ -29,6 +31,7 @@ use client::Surroundings;
 use cluster::{Ask, Cluster};
 use lane::Slot;
 pub(crate) use native::last_header as header;
+use reader::Reading;
 pub use topics::Topics;
 
 /// Who wants to know what became of a record.
@@ -103,9 +106,15 @@ pub fn lane_config(settings: &KafkaSettings, lane: Lane) -> ClientConfig {
     config::producer(settings, lane)
 }
 
-/// The properties of a consumer that reads partitions by hand, each to its end and no group for it.
-pub(crate) fn reading(settings: &KafkaSettings) -> ClientConfig {
-    config::reading(settings)
+/// A consumer that reads partitions by hand, each to its end and no group for it.
+pub(crate) type Reader = BaseConsumer<Reading>;
+
+/// Makes such a consumer; connections come by themselves, later.
+///
+/// # Errors
+/// A property that librdkafka refuses.
+pub(crate) fn reader(settings: &KafkaSettings) -> Result<Reader, KafkaError> {
+    config::reading(settings).create_with_context(Reading::default())
 }
 
 /// Whether an error says that there is no such topic.
@@ -230,9 +239,10 @@ impl Producers {
     /// Gives up what is left, each ticket with its refusal, and ends all threads. Blocks for a second or two; later
     /// records are refused.
     pub fn stop(&self) {
-        for slot in self.slots() {
-            slot.stop();
-        }
+        // All are told before any is waited for.
+        self.slots().for_each(Slot::end);
+        self.cluster.end();
+        self.slots().for_each(Slot::stop);
         self.topics.stop();
         self.cluster.stop();
     }

@@ -26,6 +26,7 @@ mod tests;
 use crate::idempotency::Keys;
 use crate::metrics::Metrics;
 use crate::producer::{Lane, Producers, SendError, Sink, Ticket};
+use crate::reply::{self, Reply};
 use crate::wal::{Entry, Read, Reader, Wal};
 use flight::Flight;
 
@@ -72,7 +73,7 @@ pub struct Pump {
     keys: Arc<Keys>,
     metrics: Arc<Metrics>,
     tokens: AtomicU64,
-    waiters: Mutex<HashMap<u64, oneshot::Sender<Outcomes>>>,
+    waiters: Mutex<HashMap<u64, Reply<Outcomes>>>,
     /// Entries that need more than to be marked.
     landed: mpsc::UnboundedSender<Arc<Flight>>,
     landing: Mutex<Option<mpsc::UnboundedReceiver<Arc<Flight>>>>,
@@ -82,6 +83,8 @@ pub struct Pump {
     room: Notify,
     /// Someone waits for `room`.
     short_of_room: AtomicBool,
+    /// The last one landed.
+    calm: Notify,
 }
 
 impl Pump {
@@ -116,13 +119,14 @@ impl Pump {
             in_flight_bytes: AtomicU64::new(0),
             room: Notify::new(),
             short_of_room: AtomicBool::new(false),
+            calm: Notify::new(),
         })
     }
 
     /// A token for an entry, and who gets its outcomes. To be asked for before the entry is appended.
     pub fn expect(&self) -> (u64, oneshot::Receiver<Outcomes>) {
         let token = self.tokens.fetch_add(1, Ordering::Relaxed);
-        let (tell, told) = oneshot::channel();
+        let (tell, told) = reply::channel();
         self.waiters.lock().unwrap_or_else(PoisonError::into_inner).insert(token, tell);
         (token, told)
     }
@@ -158,7 +162,9 @@ impl Pump {
         drain: &CancellationToken,
     ) {
         let mut draining = drain.is_cancelled();
+        let mut departed = None;
         while !(draining && reader.is_at_end()) {
+            let is_behind = !reader.is_at_end();
             let read = tokio::select! {
                 biased;
                 () = drain.cancelled(), if !draining => {
@@ -169,6 +175,10 @@ impl Pump {
                 // What is left may all be delivered already, and then nothing comes.
                 () = sleep(LAST_LOOK), if draining => continue,
             };
+            if !is_behind {
+                self.let_land(&mut departed).await;
+            }
+            departed.get_or_insert_with(Instant::now);
             let sent = match read {
                 Ok(read) => self.take_off(&read, reader.is_from_before(read.sequence), known).await,
                 // The log told of it.
@@ -248,6 +258,29 @@ impl Pump {
         }
     }
 
+    /// Until nothing is on its way, or for a while, when the first of it departed longer ago than records are collected.
+    ///
+    /// librdkafka has one request of an idempotent producer under way for each partition. While records wait behind it
+    /// for longer than they are collected, its thread asks for the answer without a pause, and uses up a core. So what
+    /// comes meanwhile waits in the log, and goes with the next request all the same. Whoever is far behind does not
+    /// wait here: there is more than one request's worth.
+    async fn let_land(&self, departed: &mut Option<Instant>) {
+        let is_calm = || self.in_flight.load(Ordering::Acquire) == 0;
+        if !is_calm() {
+            if departed.is_some_and(|departed| departed.elapsed() < COLLECT) {
+                return;
+            }
+            let landed = async {
+                while !is_calm() {
+                    self.calm.notified().await;
+                }
+            };
+            // What does not land, because a partition has no leader, holds up others this long and no longer.
+            let _ = timeout(LAND_MAX, landed).await;
+        }
+        *departed = None;
+    }
+
     /// Until something landed, or for a moment: librdkafka's queue is shared with what else the client does.
     async fn some_room(&self) {
         self.short_of_room.store(true, Ordering::Release);
@@ -271,7 +304,9 @@ impl Pump {
     fn done(&self, flight: &Flight) {
         self.wal.delivered(flight.sequence);
         self.in_flight_bytes.fetch_sub(flight.bytes, Ordering::AcqRel);
-        self.in_flight.fetch_sub(1, Ordering::AcqRel);
+        if self.in_flight.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.calm.notify_one();
+        }
         if self.short_of_room.swap(false, Ordering::AcqRel) {
             self.room.notify_one();
         }
@@ -287,6 +322,12 @@ fn now_ms() -> i64 {
 pub const IN_FLIGHT_BYTES_MAX: u64 = 64 << 20;
 
 const ROOM_RETRY: Duration = Duration::from_millis(20);
+
+/// kprf's default for how long records are collected.
+const COLLECT: Duration = Duration::from_millis(10);
+
+/// Longer than a broker takes for an answer, mostly.
+const LAND_MAX: Duration = Duration::from_millis(50);
 
 /// For an entry, while the log is being emptied.
 const LAST_LOOK: Duration = Duration::from_millis(50);

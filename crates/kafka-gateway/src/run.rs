@@ -76,7 +76,12 @@ pub async fn run(settings: Settings, logs: Logs) -> Result<(), RunError> {
 
     let mut tasks = Tasks::default();
     let stops = Stops::default();
-    tasks.start("http", http::serve(producers_side, parts.app.clone()));
+    let app = parts.app.clone();
+    tasks.start("http", async move {
+        if let Err(error) = http::serve(producers_side, app).await {
+            tracing::error!(%error, "there are no threads for connections");
+        }
+    });
     let shown = parts.shown.clone();
     tasks.start("management", management::serve(operators_side, shown, stops.rest.clone()));
     if let Some((pump, reader, search)) = parts.pump {

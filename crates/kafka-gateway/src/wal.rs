@@ -41,6 +41,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+use crate::reply;
 use crate::settings::{IdempotencySettings, LogSettings};
 pub use answers::{Answered, Unfinished};
 pub use codec::Corrupt;
@@ -176,7 +177,7 @@ impl Wal {
         if bytes > ENTRY_BYTES_MAX || !shared.budget.take(bytes, shared.budget.entries) {
             return Err(AppendError::Full);
         }
-        let (tell, told) = oneshot::channel();
+        let (tell, told) = reply::channel();
         let mut queue = lock(&shared.queue);
         let refused = if queue.closed {
             Some(AppendError::Stopping)

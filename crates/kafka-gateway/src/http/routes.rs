@@ -234,12 +234,12 @@ impl Ready {
     where
         Work: Future<Output = Result<Answer, Refusal>> + Send + 'static,
     {
-        let keyed = self.key.is_some();
+        let keyed = self.key.is_some().then(|| self.app.keyed.clone());
         let work = work(self);
         match keyed {
-            false => work.await,
+            None => work.await,
             // A task that panicked ends the process.
-            true => tokio::spawn(work).await.unwrap_or(Err(Refusal::Stopping)),
+            Some(keyed) => keyed.spawn(work).await.unwrap_or(Err(Refusal::Stopping)),
         }
     }
 

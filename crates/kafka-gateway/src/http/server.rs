@@ -1,12 +1,14 @@
-//! Connections: taken while there is room, each in a task of its own that ends on time, all ended by the stop once
-//! their requests are answered.
+//! Connections: taken while there is room, given to one of the [`threads`](super::threads), each in a task of its own
+//! that ends on time, all ended by the stop once their requests are answered.
 
 use std::convert::Infallible;
 use std::io;
+use std::num::NonZero;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
+use std::thread;
 use std::time::Duration;
 
 use axum::Router;
@@ -22,29 +24,32 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::answer::Tracked;
+use super::threads::Threads;
 use super::watch::{Patience, Watch, Watched};
 use super::{App, routes};
 use crate::auth::Identity;
 
-/// Serves until the app's stop, and then until the last request that has begun is answered.
-pub async fn serve(listener: TcpListener, app: Arc<App>) {
+/// Serves until the app's stop, on a thread for each core, and then until the last request that has begun is answered.
+///
+/// # Errors
+/// The operating system gives no thread for connections.
+pub async fn serve(listener: TcpListener, app: Arc<App>) -> io::Result<()> {
     let stop = app.stop.clone();
     let router = TowerToHyperService::new(routes::router(&app));
     let server = Server { router, app, ending: Arc::default() };
     let room = server.app.room.clone();
-    let connections = TaskTracker::new();
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let (keyed, ending) = (server.app.keyed.clone(), server.ending.clone());
+    let threads = Threads::start(cores, &move |stream| server.clone().connection(stream), &keyed)?;
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
             accepted = accept(&listener, &room) => accepted,
         };
-        match accepted {
-            Ok((stream, permit)) => {
-                connections.spawn(server.clone().connection(stream, permit));
-            }
+        match accepted.and_then(|(stream, permit)| threads.give(stream, permit)) {
+            Ok(()) => (),
             // Out of file descriptors, most likely: what is open goes on, and some of it ends soon.
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be taken");
@@ -53,9 +58,9 @@ pub async fn serve(listener: TcpListener, app: Arc<App>) {
         }
     }
     drop(listener);
-    server.ending.begin();
-    connections.close();
-    connections.wait().await;
+    ending.begin();
+    threads.finish().await;
+    Ok(())
 }
 
 async fn accept(
@@ -67,6 +72,7 @@ async fn accept(
     Ok((stream, permit))
 }
 
+/// What every connection has.
 #[derive(Clone)]
 struct Server {
     app: Arc<App>,
@@ -90,7 +96,7 @@ impl Ending {
 }
 
 impl Server {
-    async fn connection(self, stream: TcpStream, _permit: OwnedSemaphorePermit) {
+    async fn connection(self, stream: TcpStream) {
         // A response is written at once; to wait for more of it would only delay it.
         let _ = stream.set_nodelay(true);
         let Some(tls) = self.app.tls.clone() else {

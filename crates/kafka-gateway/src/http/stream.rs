@@ -158,7 +158,7 @@ impl Reports {
         // As for whole requests: what has a key goes on when the client hangs up.
         self.running.push_back(match keyed {
             false => Box::pin(report),
-            true => Box::pin(tokio::spawn(report).map(Result::unwrap_or_default)),
+            true => Box::pin(self.context.app.keyed.spawn(report).map(Result::unwrap_or_default)),
         });
     }
 

@@ -6,6 +6,7 @@ use kafka_gateway_api::{Outcome, Position, Refusal};
 use tokio::sync::oneshot;
 
 use crate::producer::Sink;
+use crate::reply::{self, Reply};
 
 /// Collects outcomes from librdkafka's thread.
 pub(super) struct Batch {
@@ -15,7 +16,7 @@ pub(super) struct Batch {
 struct State {
     slots: Vec<Option<Outcome>>,
     left: usize,
-    done: Option<oneshot::Sender<Vec<Option<Outcome>>>>,
+    done: Option<Reply<Vec<Option<Outcome>>>>,
 }
 
 impl Batch {
@@ -25,7 +26,7 @@ impl Batch {
         count: usize,
         left: usize,
     ) -> (Arc<Self>, oneshot::Receiver<Vec<Option<Outcome>>>) {
-        let (done, receiver) = oneshot::channel();
+        let (done, receiver) = reply::channel();
         let state = State { slots: vec![None; count], left, done: Some(done) };
         (Arc::new(Self { state: Mutex::new(state) }), receiver)
     }
@@ -44,8 +45,7 @@ impl Batch {
         if state.left == 0
             && let Some(done) = state.done.take()
         {
-            // Whoever asked may have hung up.
-            let _ = done.send(std::mem::take(&mut state.slots));
+            done.send(std::mem::take(&mut state.slots));
         }
     }
 }

@@ -175,24 +175,7 @@ fn copied<'a>(message: &'a BorrowedMessage<'_>) -> Record<'a> {
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        let client = self.name();
-        if matches!(level, RDKafkaLogLevel::Debug) {
-            debug!(target: "librdkafka", client, facility, "{message}");
-            return;
-        }
-        let Some(unwritten) = self.lines.admit(facility, Instant::now()) else { return };
-        match level {
-            RDKafkaLogLevel::Emerg
-            | RDKafkaLogLevel::Alert
-            | RDKafkaLogLevel::Critical
-            | RDKafkaLogLevel::Error => {
-                error!(target: "librdkafka", client, facility, unwritten, "{message}");
-            }
-            RDKafkaLogLevel::Warning => {
-                warn!(target: "librdkafka", client, facility, unwritten, "{message}");
-            }
-            _ => info!(target: "librdkafka", client, facility, unwritten, "{message}"),
-        }
+        self.lines.tell(self.name(), level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -216,13 +199,40 @@ impl ClientContext for Context {
 
 /// Which kinds of lines were written lately.
 #[derive(Default)]
-struct Lines {
+pub(super) struct Lines {
     kinds: Mutex<HashMap<String, (Instant, u64)>>,
 }
 
 impl Lines {
+    /// Writes a line of librdkafka's.
+    pub(super) fn tell(
+        &self,
+        client: &'static str,
+        level: RDKafkaLogLevel,
+        facility: &str,
+        message: &str,
+    ) {
+        if matches!(level, RDKafkaLogLevel::Debug) {
+            debug!(target: "librdkafka", client, facility, "{message}");
+            return;
+        }
+        let Some(unwritten) = self.admit(facility, Instant::now()) else { return };
+        match level {
+            RDKafkaLogLevel::Emerg
+            | RDKafkaLogLevel::Alert
+            | RDKafkaLogLevel::Critical
+            | RDKafkaLogLevel::Error => {
+                error!(target: "librdkafka", client, facility, unwritten, "{message}");
+            }
+            RDKafkaLogLevel::Warning => {
+                warn!(target: "librdkafka", client, facility, unwritten, "{message}");
+            }
+            _ => info!(target: "librdkafka", client, facility, unwritten, "{message}"),
+        }
+    }
+
     /// Whether to write a line of this kind, and how many were not written since the last; `None` is no.
-    fn admit(&self, kind: &str, now: Instant) -> Option<u64> {
+    pub(super) fn admit(&self, kind: &str, now: Instant) -> Option<u64> {
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((written, unwritten)) = kinds.get_mut(kind) {
             if now.saturating_duration_since(*written) < LINE_EVERY {

@@ -17,6 +17,7 @@ use tracing::{error, info};
 
 use super::classify::{self, About};
 use super::client::{Client, Context, Surroundings};
+use super::lane::POLL;
 use super::native::{self, CallError, Persisted};
 use super::topics::Lookup;
 
@@ -84,8 +85,13 @@ impl Cluster {
         Err(format!("no broker answered for {} s: {why}", since.as_secs()))
     }
 
-    pub(super) fn stop(&self) {
+    /// Lets the thread end.
+    pub(super) fn end(&self) {
         self.stopping.store(true, Ordering::Release);
+    }
+
+    pub(super) fn stop(&self) {
+        self.end();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
             error!("the thread that watches the cluster ended by a panic");
@@ -227,9 +233,6 @@ const EVERY_AWAY: Duration = Duration::from_secs(1);
 
 /// No answer for so long is not ready.
 const LATELY: Duration = Duration::from_secs(15);
-
-/// The longest wait before the thread looks whether it is to stop.
-const POLL: Duration = Duration::from_millis(100);
 
 /// How long a topic that is being made is waited for, and how often it is looked for.
 const CREATE: Duration = Duration::from_secs(2);

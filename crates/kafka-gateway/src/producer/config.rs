@@ -152,7 +152,7 @@ const PRODUCERS_ONLY: [&str; 19] = [
 ];
 
 /// How a consumer is to read: whatever was written, in little memory, without a trace.
-const READING: [(&str, &str); 9] = [
+const READING: [(&str, &str); 10] = [
     ("statistics.interval.ms", "0"),
     ("allow.auto.create.topics", "false"),
     // A name that librdkafka asks for; no group is joined.
@@ -164,6 +164,8 @@ const READING: [(&str, &str); 9] = [
     // A topic that was made anew is read from its start.
     ("auto.offset.reset", "earliest"),
     ("queued.max.messages.kbytes", "8192"),
+    // A broker that has no more says so after this time; half a second otherwise, for each topic.
+    ("fetch.wait.max.ms", "50"),
 ];
 
 /// Who gives one of these knows whom to trust.

@@ -125,11 +125,16 @@ impl Slot {
         }
     }
 
-    /// Ends the client and its thread; records that are left get their refusal.
-    pub(super) fn stop(&self) {
+    /// Lets the client and its thread end; no more records are taken.
+    pub(super) fn end(&self) {
         // In this order: a client whose thread ends gets no new records.
         *self.inner.state.write().unwrap_or_else(PoisonError::into_inner) = State::Stopped;
         self.inner.stopping.store(true, Ordering::Release);
+    }
+
+    /// Ends the client and its thread; records that are left get their refusal.
+    pub(super) fn stop(&self) {
+        self.end();
         let threads =
             std::mem::take(&mut *self.inner.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
@@ -312,8 +317,9 @@ fn borrowed<'a>(record: &'a Record<'_>, ticket: Box<Ticket>) -> Borrowed<'a> {
 
 type Borrowed<'a> = BaseRecord<'a, [u8], [u8], Box<Ticket>>;
 
-/// The longest wait before a polling thread looks whether it is to stop.
-const POLL: Duration = Duration::from_millis(100);
+/// The longest wait before a polling thread looks whether it is to stop, or has lost its client. The wrapper
+/// spends the last millisecond of each wait in a loop, so shorter ones are felt.
+pub(super) const POLL: Duration = Duration::from_millis(500);
 
 /// How often a flush looks whether the last report was told.
 const REPORTED: Duration = Duration::from_millis(1);

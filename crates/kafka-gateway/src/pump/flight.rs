@@ -23,6 +23,8 @@ pub(super) struct Flight {
     /// By which its waiter is found; 0 for nobody.
     pub(super) token: u64,
     pub(super) key: Option<Box<Key>>,
+    /// Of each slot's record in the request; where nobody asks for it, none.
+    pub(super) indexes: Vec<u32>,
     /// Where the offsets of each record's topic are told.
     first: Option<Arc<TopicOffsets>>,
     others: Vec<Arc<TopicOffsets>>,
@@ -58,6 +60,11 @@ impl Flight {
                 count: head.count,
             })
         });
+        // Another process' token means nothing here.
+        let token = if from_before { 0 } else { head.token };
+        let is_asked_for = token != 0 || key.is_some();
+        let indexes = entry.records.iter().map(|(index, _)| *index).filter(|_| is_asked_for);
+        let indexes = indexes.collect();
         let mut topics = entry.records.iter().map(|(_, record)| pump.wal.offsets(&record.topic));
         Arc::new_cyclic(|this| Self {
             pump: pump.clone(),
@@ -65,9 +72,9 @@ impl Flight {
             sequence: read.sequence,
             place: read.place,
             bytes: read.payload.len() as u64,
-            // Another process' token means nothing here.
-            token: if from_before { 0 } else { head.token },
+            token,
             key,
+            indexes,
             first: topics.next(),
             others: topics.collect(),
             left: AtomicU32::new(u32::try_from(entry.records.len()).unwrap_or(u32::MAX - 1) + 1),

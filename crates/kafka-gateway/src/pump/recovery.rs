@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use kafka_gateway_api::{Position, Record};
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::types::RDKafkaErrorCode;
@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::{Known, NothingKnown};
-use crate::producer::{header, is_gone, reading};
+use crate::producer::{Reader, header, is_gone, reader};
 use crate::settings::KafkaSettings;
 use crate::wal::Entry;
 
@@ -164,7 +164,7 @@ impl Wanted {
         stop: &CancellationToken,
     ) -> Result<(), String> {
         let text = |error: KafkaError| error.to_string();
-        let consumer: BaseConsumer = reading(kafka).create().map_err(text)?;
+        let consumer = reader(kafka).map_err(text)?;
         let assignment = loop {
             match topic.starts(&consumer) {
                 Ok(assignment) => break assignment,
@@ -185,7 +185,7 @@ impl Wanted {
     /// Reads until each partition's end was seen after the time that requests of a dead process may take.
     fn read(
         &mut self,
-        consumer: &BaseConsumer,
+        consumer: &Reader,
         topic: &str,
         mut open: BTreeSet<i32>,
         begun: Instant,
@@ -243,7 +243,7 @@ struct Topic<'a> {
 
 impl Topic<'_> {
     /// Every partition, and where it is read from.
-    fn starts(&self, consumer: &BaseConsumer) -> Result<TopicPartitionList, KafkaError> {
+    fn starts(&self, consumer: &Reader) -> Result<TopicPartitionList, KafkaError> {
         let metadata = consumer.fetch_metadata(Some(self.name), TIMEOUT)?;
         let topic = metadata.topics().iter().find(|topic| topic.name() == self.name);
         let gone = KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition);

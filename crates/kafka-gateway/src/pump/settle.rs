@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use super::flight::Flight;
 use super::{Outcomes, Pump, now_ms};
 use crate::producer::{self, is_permanent};
+use crate::reply::Reply;
 use crate::wal::{Answered, Entry};
 
 impl Pump {
@@ -27,11 +28,7 @@ impl Pump {
             return self.send_again(&flight, &again).await;
         }
         results.sort_unstable_by_key(|(slot, _)| *slot);
-        let needs_records = flight.token != 0
-            || flight.key.is_some()
-            || results.iter().any(|(_, result)| result.is_err());
-        let outcomes =
-            if needs_records { self.outcomes(&flight, results).await } else { Vec::new() };
+        let outcomes = self.outcomes(&flight, results).await;
         if let Some(key) = &flight.key {
             let now_ms = now_ms();
             let answered = Answered {
@@ -49,23 +46,30 @@ impl Pump {
             self.keys.settle(&key.client, &key.key, fingerprint, count, &outcomes, now);
         }
         if let Some(waiter) = self.waiter(flight.token) {
-            // Whoever waited may have given up.
-            let _ = waiter.send(outcomes);
+            waiter.send(outcomes);
         }
         self.done(&flight);
     }
 
-    fn waiter(&self, token: u64) -> Option<tokio::sync::oneshot::Sender<Outcomes>> {
+    fn waiter(&self, token: u64) -> Option<Reply<Outcomes>> {
         let mut waiters = self.waiters.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         waiters.remove(&token)
     }
 
-    /// What became of each record; those refused for good become dead letters first.
+    /// What became of each record that someone asks for; those refused for good become dead letters first.
     async fn outcomes(
         &self,
         flight: &Flight,
         results: Vec<(u64, Result<Position, Refusal>)>,
     ) -> Outcomes {
+        if results.iter().all(|(_, result)| result.is_ok()) {
+            // The records themselves are not needed, and to read them again would cost more than all the rest.
+            let positions = results.into_iter().filter_map(|(slot, result)| {
+                let index = flight.indexes.get(usize::try_from(slot).ok()?)?;
+                Some((*index, Outcome::Written(result.ok()?)))
+            });
+            return positions.collect();
+        }
         let payload = self.payload(flight).await;
         let Ok(entry) = Entry::decode(&payload) else {
             return Vec::new();

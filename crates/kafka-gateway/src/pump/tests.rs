@@ -227,6 +227,41 @@ async fn a_full_queue_holds_the_order() {
     world.stop().await;
 }
 
+/// How long an entry waits behind one that departed when records are collected no more, and is answered or not.
+async fn waits_behind(world: &World, is_answered: bool) -> Duration {
+    world.append(0, None, &["before"]).await;
+    let before = world.script.next().await;
+    sleep(COLLECT * 2).await;
+    let begun = Instant::now();
+    world.append(0, None, &["behind"]).await;
+    sleep(Duration::from_millis(5)).await;
+    if is_answered {
+        answer(&before.3, Ok(HERE));
+    }
+    let behind = world.script.next().await;
+    let waited = begun.elapsed();
+    if !is_answered {
+        answer(&before.3, Ok(HERE));
+    }
+    answer(&behind.3, Ok(HERE));
+    assert!(world.wal.is_empty());
+    waited
+}
+
+#[tokio::test]
+async fn what_comes_while_a_request_is_under_way_waits_for_its_end_and_not_for_ever() {
+    let world = World::new();
+    let waited = waits_behind(&world, false).await;
+    assert!(waited >= LAND_MAX, "{waited:?}");
+    let mut shortest = Duration::MAX;
+    for _ in 0..20 {
+        // A busy machine may be late, but not each time.
+        shortest = shortest.min(waits_behind(&world, true).await);
+    }
+    assert!(shortest < LAND_MAX, "{shortest:?}");
+    world.stop().await;
+}
+
 struct FirstIsThere;
 
 impl Known for FirstIsThere {

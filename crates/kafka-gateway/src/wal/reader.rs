@@ -2,7 +2,7 @@
 //!
 //! It reads blocks, not entries, and never beyond what the writer committed, so that it sees no entry that is answered
 //! with an error afterwards. Dropping the future of [`Reader::next`] loses nothing. A segment is removed only after all
-//! of it is delivered, which is after it was read.
+//! of it is delivered, which is after it was read, by this process or by an earlier one.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -90,6 +90,7 @@ impl Reader {
             self.something().await;
             let (frame, place) = match self.frame().await {
                 Ok(read) => read,
+                Err(_) if self.skip_removed() => continue,
                 Err((path, bad)) => {
                     self.cursor = None;
                     self.stuck = true;
@@ -130,6 +131,24 @@ impl Reader {
                 std::future::pending::<()>().await;
             }
         }
+    }
+
+    /// Goes on behind files that are wholly delivered. What an earlier process delivered need not be read to be removed:
+    /// it is, as soon as all before it is delivered too.
+    fn skip_removed(&mut self) -> bool {
+        let low = lock(&self.shared.progress).low();
+        let segments = lock(&self.shared.segments);
+        let left = segments.list.iter().find(|segment| segment.next > low);
+        let Some(first) = left.or(segments.list.back()).map(|segment| segment.first) else {
+            return false;
+        };
+        let is_behind = first > self.next;
+        if is_behind {
+            self.next = first;
+            self.cursor = None;
+            self.shared.read.store(first, Ordering::Release);
+        }
+        is_behind
     }
 
     /// Whether every entry that is in the log now was read.

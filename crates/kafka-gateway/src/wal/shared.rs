@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 use super::Observer;
 use super::disk::{Disk, DiskFile};
@@ -16,6 +16,7 @@ use super::error::AppendError;
 use super::file::Payload;
 use super::offsets::Positions;
 use super::progress::Progress;
+use crate::reply::Reply;
 use crate::settings::LogSettings;
 
 pub(super) struct Shared {
@@ -64,7 +65,7 @@ pub(super) struct Queue {
 /// An entry on its way to the writer.
 pub(super) struct Pending {
     pub(super) payload: Payload,
-    pub(super) tell: oneshot::Sender<Result<u64, AppendError>>,
+    pub(super) tell: Reply<Result<u64, AppendError>>,
 }
 
 /// Letters on their way to the keeper.

@@ -11,9 +11,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Handle;
-use tokio::sync::oneshot;
-
 use super::entry::Entry;
 use super::error::AppendError;
 use super::file::{LogFile, Payload};
@@ -21,8 +18,6 @@ use super::frame::FILE_HEADER_BYTES;
 use super::shared::{Pending, Segment, Shared, lock};
 use super::{ENTRIES, GROUP_BYTES_MAX};
 use crate::settings::Fsync;
-
-type Tell = oneshot::Sender<Result<u64, AppendError>>;
 
 pub(super) struct Writer {
     shared: Arc<Shared>,
@@ -34,14 +29,11 @@ pub(super) struct Writer {
     last: Instant,
     /// Groups that are taken without waiting for more: lately nobody came.
     hasty: u32,
-    /// Where those who wait run; a group's answers wake it once.
-    runtime: Option<Handle>,
 }
 
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>, active: Option<LogFile>, next: u64) -> Self {
-        let (last, runtime) = (Instant::now(), Handle::try_current().ok());
-        Self { shared, active, next, strict: false, last, hasty: 0, runtime }
+        Self { shared, active, next, strict: false, last: Instant::now(), hasty: 0 }
     }
 
     /// Until the queue is closed and empty.
@@ -98,20 +90,6 @@ impl Writer {
         }
     }
 
-    /// Those who wait are woken by their own runtime, which this thread wakes once for all of them.
-    fn tell(&self, tells: Vec<Tell>, first: u64) {
-        let tell = move || {
-            for (tell, sequence) in tells.into_iter().zip(first..) {
-                // Whoever asked may have gone; the entry stays.
-                let _ = tell.send(Ok(sequence));
-            }
-        };
-        match &self.runtime {
-            Some(runtime) => drop(runtime.spawn(async move { tell() })),
-            None => tell(),
-        }
-    }
-
     fn commit(&mut self, group: Vec<Pending>) {
         let started = Instant::now();
         let (mut payloads, mut tells) =
@@ -129,14 +107,16 @@ impl Writer {
                 let size = usize::try_from(bytes).unwrap_or(usize::MAX);
                 self.shared.observer.appended(payloads.len(), size, took);
                 self.shared.works(&["append", "sync"]);
-                self.tell(tells, first);
+                for (tell, sequence) in tells.into_iter().zip(first..) {
+                    tell.send(Ok(sequence));
+                }
             }
             Err(error) => {
                 self.shared.budget.give(bytes);
                 self.shared.failed("append", &error);
                 let error = Arc::new(error);
                 for tell in tells {
-                    let _ = tell.send(Err(AppendError::Failed(error.clone())));
+                    tell.send(Err(AppendError::Failed(error.clone())));
                 }
             }
         }

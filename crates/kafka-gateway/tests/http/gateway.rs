@@ -73,7 +73,7 @@ impl Gateway {
             tls: tls.clone(),
             stop: stop.clone(),
         });
-        let served = tokio::spawn(http::serve(listener, Arc::new(app)));
+        let served = tokio::spawn(async { http::serve(listener, Arc::new(app)).await.unwrap() });
         Self { address, stop, served, tls, producers, _cluster: cluster }
     }
 

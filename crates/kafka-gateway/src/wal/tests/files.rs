@@ -94,3 +94,32 @@ async fn an_entry_that_cannot_be_read_is_told_and_tried_again() {
     assert_eq!(recovery.reader.next().await.unwrap().sequence, 2);
     assert_eq!(wal.state().failing, None);
 }
+
+#[tokio::test]
+async fn the_reader_goes_on_behind_files_that_were_removed_unread() {
+    let folder = tempfile::tempdir().unwrap();
+    // One entry in each file.
+    let small = LogSettings { segment_bytes: 1000, ..settings(folder.path()) };
+    let (wal, _recovery) = open(&small).unwrap();
+    for number in 1..=5 {
+        assert_eq!(wal.append(entry(&[number; 900])).await.unwrap(), u64::from(number));
+    }
+    // Behind a partition that is away, others go on.
+    for sequence in [2, 3] {
+        wal.delivered(sequence);
+    }
+    wal.close();
+    drop((wal, _recovery));
+
+    let (wal, mut recovery) = open(&small).unwrap();
+    assert_eq!(recovery.reader.next().await.unwrap().sequence, 1);
+    wal.delivered(1);
+    let began = std::time::Instant::now();
+    while files_of(folder.path(), ENTRIES).len() > 2 {
+        assert!(began.elapsed() < Duration::from_secs(10), "nothing is removed");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let left = read_all(&mut recovery.reader).await;
+    assert_eq!(left.iter().map(|(sequence, _)| *sequence).collect::<Vec<_>>(), [4, 5]);
+    wal.close();
+}
