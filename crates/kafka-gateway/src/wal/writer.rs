@@ -194,8 +194,13 @@ impl Writer {
     fn begin(&mut self) -> io::Result<LogFile> {
         let shared = &self.shared;
         let file = LogFile::create(&*shared.disk, &shared.folder, ENTRIES, self.next)?;
-        shared.budget.add(FILE_HEADER_BYTES);
         let mut segments = lock(&shared.segments);
+        // An empty file that was left after a failed sync has just been replaced: who kept it in the list would remove
+        // the new one, which has its name, as soon as everything before it is delivered.
+        match segments.list.back() {
+            Some(last) if last.first == file.first => _ = segments.list.pop_back(),
+            _ => shared.budget.add(FILE_HEADER_BYTES),
+        }
         segments.active = Some(file.file.clone());
         segments.synced = 0;
         let (first, next, bytes, path) =

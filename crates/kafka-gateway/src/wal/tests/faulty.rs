@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::super::disk::{Disk, DiskFile, Real};
+use super::super::frame::FILE_HEADER_BYTES;
 use super::*;
 
 /// What is to fail.
@@ -316,4 +317,34 @@ async fn a_sync_behind_the_answers_that_fails_ends_the_file_and_loses_nothing() 
     let copy = copy(folder.path());
     let (_, mut after) = open(&settings(copy.path())).unwrap();
     assert_eq!(read_all(&mut after.reader).await, expected);
+}
+
+/// A file with nothing but its header is made anew under the same name; who kept both would remove the new one as the old.
+#[tokio::test]
+async fn an_empty_file_whose_sync_fails_takes_no_entries_along() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, faults) = Faulty::new();
+    *faults.only.lock().unwrap() = Some(ENTRIES);
+    let small = LogSettings {
+        segment_bytes: 4000,
+        fsync: Fsync::Every(Duration::from_secs(1)),
+        ..settings(folder.path())
+    };
+    let (wal, recovery) = open_on(&small, disk).unwrap();
+    faults.room.store(i64::try_from(FILE_HEADER_BYTES).unwrap(), Ordering::SeqCst);
+    failed(wal.append(entry(b"no room")).await);
+    assert_eq!(files_of(folder.path(), ENTRIES).len(), 1, "begun, and empty");
+    faults.syncs.store(1, Ordering::SeqCst);
+    while faults.syncs.load(Ordering::SeqCst) > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    faults.room.store(-1, Ordering::SeqCst);
+    for sequence in 1..=2 {
+        assert_eq!(wal.append(entry(&[7; 3000])).await.unwrap(), sequence);
+    }
+    assert_eq!(files_of(folder.path(), ENTRIES).len(), 2);
+    wal.close();
+    drop((wal, recovery));
+    let (_, mut after) = open(&small).unwrap();
+    assert_eq!(read_all(&mut after.reader).await.len(), 2);
 }
