@@ -1,11 +1,12 @@
 //! Logs on standard error, as lines for people or as JSON, whose level changes while the canary runs. Secrets never
 //! reach them: no setting that holds one is ever formatted.
 
+use std::io::IsTerminal as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use kafka_operations::logs::start;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::prelude::*;
 use tracing_subscriber::{Registry, reload};
 
 /// What is logged. Clones change the same logs.
@@ -34,15 +35,7 @@ impl Logs {
     /// Something else logs already.
     pub fn start(level: Level, json: bool, quiet: bool) -> Result<Self, String> {
         let (filter, handle) = reload::Layer::new(filter(level, quiet));
-        let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(true);
-        let registry = tracing_subscriber::registry().with(filter);
-        let started = if json {
-            registry.with(lines.json().flatten_event(true)).try_init()
-        } else {
-            let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
-            registry.with(lines.with_ansi(colour)).try_init()
-        };
-        started.map_err(|error| error.to_string())?;
+        start(filter, std::io::stderr, std::io::stderr().is_terminal(), json)?;
         Ok(Self { handle, now: Arc::new(Mutex::new(level)) })
     }
 

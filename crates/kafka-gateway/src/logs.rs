@@ -6,10 +6,8 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::Targets;
+use kafka_operations::logs::{filter, start};
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::prelude::*;
 
 use crate::settings::OutputSettings;
 
@@ -33,14 +31,8 @@ impl Logs {
     /// The file cannot be opened, the filter cannot be read, or something else logs already.
     pub fn start(settings: &OutputSettings) -> Result<Self, String> {
         let output = Output::open(settings.file.as_deref())?;
-        let registry = tracing_subscriber::registry().with(filter(&settings.filter)?);
-        let lines = tracing_subscriber::fmt::layer().with_writer(output.clone()).with_target(true);
-        let started = if settings.json {
-            registry.with(lines.json().flatten_event(true)).try_init()
-        } else {
-            registry.with(lines.with_ansi(output.is_terminal())).try_init()
-        };
-        started.map_err(|error| error.to_string())?;
+        let colours = output.is_terminal();
+        start(filter(&settings.filter)?, output.clone(), colours, settings.json)?;
         Ok(Self { output })
     }
 
@@ -131,19 +123,6 @@ impl Write for Line {
     }
 }
 
-/// Reads a filter. A word alone must be a level: a misspelt one would be the name of a module that logs nothing.
-///
-/// # Errors
-/// What cannot be read.
-pub fn filter(text: &str) -> Result<Targets, String> {
-    for part in text.split(',').map(str::trim).filter(|part| !part.contains('=')) {
-        if part.is_empty() || part.parse::<LevelFilter>().is_err() {
-            return Err(format!("{part:?} is no level (off, error, warn, info, debug, trace)"));
-        }
-    }
-    text.parse::<Targets>().map_err(|error| error.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,18 +165,5 @@ mod tests {
         assert!(matches!(Output::open(Some(Path::new("/dev/stdout"))), Ok(Output::Standard)));
         assert!(matches!(Output::open(Some(Path::new("/dev/stderr"))), Ok(Output::Error)));
         assert!(matches!(Output::open(None), Ok(Output::Error)));
-    }
-
-    #[test]
-    fn filters_are_levels_and_modules() {
-        for good in ["info", "WARN", "off", "info,kafka_gateway::http=debug", "librdkafka=trace"] {
-            assert!(filter(good).is_ok(), "{good}");
-        }
-        for (bad, named) in
-            [("inof", "\"inof\""), ("info,http", "\"http\""), ("a=loud", "level"), ("", "\"\"")]
-        {
-            let error = filter(bad).unwrap_err();
-            assert!(error.contains(named), "{bad}: {error}");
-        }
     }
 }

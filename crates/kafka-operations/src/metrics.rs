@@ -2,8 +2,8 @@
 
 use prometheus::core::Collector;
 use prometheus::{
-    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
-    IntGaugeVec, Opts, Registry, Result, TextEncoder,
+    Counter, Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter,
+    IntCounterVec, IntGaugeVec, Opts, Registry, Result, TextEncoder,
 };
 
 /// What a metric is, whether it has series or not. A page of the documentation is made of these.
@@ -66,6 +66,13 @@ impl<'a> Family<'a> {
     #[expect(clippy::missing_errors_doc, reason = "they are those of the family")]
     pub fn counter(&mut self, name: &str, help: &str) -> Result<IntCounter> {
         let metric = IntCounter::with_opts(self.options(name, help))?;
+        self.add(metric, Kind::Counter)
+    }
+
+    /// A counter of what is no whole number, as seconds are.
+    #[expect(clippy::missing_errors_doc, reason = "they are those of the family")]
+    pub fn sum(&mut self, name: &str, help: &str) -> Result<Counter> {
+        let metric = Counter::with_opts(self.options(name, help))?;
         self.add(metric, Kind::Counter)
     }
 

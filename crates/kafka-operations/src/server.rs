@@ -3,6 +3,7 @@
 //! answered whatever others do.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
@@ -12,36 +13,52 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 /// Serves until the stop, which ends the connections that are open.
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+    let answer = |stream, _| answer(stream, router.clone());
+    // Dropping them ends them.
+    drop(accept(listener, CONNECTIONS_MAX, &stop, answer).await);
+}
+
+/// Takes connections until the stop, and makes a task of each. When there are `most`, the oldest makes room.
+///
+/// Returns those that are open then: the caller lets them end, or drops them and thereby ends them.
+pub async fn accept<C>(
+    listener: TcpListener,
+    most: usize,
+    stop: &CancellationToken,
+    connection: impl Fn(TcpStream, SocketAddr) -> C,
+) -> JoinSet<()>
+where
+    C: Future<Output = ()> + Send + 'static,
+{
+    let mut tasks = JoinSet::new();
     let mut open: VecDeque<AbortHandle> = VecDeque::new();
     loop {
         let accepted = tokio::select! {
-            () = stop.cancelled() => break,
+            () = stop.cancelled() => return tasks,
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
+                while tasks.try_join_next().is_some() {}
                 open.retain(|connection| !connection.is_finished());
-                if open.len() >= CONNECTIONS_MAX
+                if open.len() >= most
                     && let Some(oldest) = open.pop_front()
                 {
                     oldest.abort();
                 }
-                open.push_back(tokio::spawn(answer(stream, router.clone())).abort_handle());
+                open.push_back(tasks.spawn(connection(stream, peer)));
             }
             // Out of file descriptors, most likely: what is open goes on, and ends soon.
             Err(error) => {
-                tracing::warn!(%error, "a connection of an operator could not be taken");
+                tracing::warn!(%error, "a connection could not be taken");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
-    }
-    for connection in open {
-        connection.abort();
     }
 }
 

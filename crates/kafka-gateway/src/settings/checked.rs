@@ -189,7 +189,7 @@ fn log(root: &Scope<'_>, warnings: &mut Vec<String>) -> Option<LogSettings> {
 
 fn output(root: &Scope<'_>) -> OutputSettings {
     let filter = root.text(&k::OUTPUT_FILTER).unwrap_or_default();
-    if let Err(error) = crate::logs::filter(&filter) {
+    if let Err(error) = kafka_operations::logs::filter(&filter) {
         root.refuse(&k::OUTPUT_FILTER, format!("is no filter: {error}; write for example info"));
     }
     OutputSettings {
