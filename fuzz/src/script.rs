@@ -121,6 +121,8 @@ struct Builder<'a> {
     /// The time that ticks took.
     seconds: u32,
     group_lags: GroupLags,
+    /// The most partitions whose positions all connections told at a time: they share one bound.
+    positions_most: usize,
     /// Connections that something was sent on.
     is_used: [bool; SLOTS],
 }
@@ -156,6 +158,7 @@ impl Script {
             size: 0,
             seconds: 0,
             group_lags: GroupLags::default(),
+            positions_most: 0,
             is_used: [false; SLOTS],
         };
         while !builder.input.is_empty() && builder.size < SIZE_MAX {

@@ -69,9 +69,9 @@ impl GroupLags {
     /// The sum over all groups; `None` when it is not known.
     pub fn total(&self) -> Option<i64> {
         let lag = |(place, offset): (_, &i64)| {
-            self.marks.get(place).map_or(0, |mark| (mark - offset).max(0))
+            self.marks.get(place).map_or(0, |mark| mark.saturating_sub(*offset).max(0))
         };
-        let total = self.committed.values().flatten().map(lag).sum();
+        let total = self.committed.values().flatten().map(lag).fold(0, i64::saturating_add);
         (!self.is_lost).then_some(total)
     }
 
