@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +15,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from lab import Child, Failed, Stats, free_port, paths, wait_until
+from lab.web import ask
 
 BINARY = Path(os.environ.get("KAFKA_CANARY") or paths.REPOSITORY / "dist" / "kafka-canary").resolve()
 
@@ -63,13 +61,8 @@ class Canary:
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and body; status 0 when nobody answers."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as refused:
-            return refused.code, refused.read().decode()
-        except (OSError, http.client.HTTPException):
-            return 0, ""
+        answer = ask(self.port, path, timeout=5)
+        return answer.status, answer.text if answer.status else ""
 
     def stats(self) -> Stats:
         status, text = self.get("/metrics")

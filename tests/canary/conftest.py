@@ -8,29 +8,12 @@ from pathlib import Path
 import pytest
 
 from canary import BINARY
-from lab import Kafka, end_on_signals, run_folder
+from lab import Kafka
+from lab.suite import folder, here, needs  # noqa: F401  (fixtures)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    end_on_signals()
-    if not BINARY.is_file() and not session.config.option.collectonly:
-        pytest.exit(f"{BINARY} is missing: run `make canary` first", returncode=1)
-
-
-@pytest.fixture(scope="session")
-def folder() -> Iterator[Path]:
-    made = run_folder("canary")
-    print(f"\nlogs: {made}")
-    yield made
-
-
-@pytest.fixture
-def here(folder: Path, request: pytest.FixtureRequest) -> Path:
-    """A folder for one test."""
-    name = "".join(c if c.isalnum() else "-" for c in request.node.name)
-    made = folder / name[:100]
-    made.mkdir()
-    return made
+    needs(session, (BINARY, "make canary"))
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from java_clients import JavaClients
-from lab import Kafka, Listener, end_on_signals, free_port, paths, run_folder
+from lab import Kafka, Listener, free_port, paths
+from lab.suite import folder, needs  # noqa: F401  (a fixture)
 from oracle import Oracle
 from stage import Route, Stage, stage
 
@@ -26,17 +27,7 @@ HEARTBEATS = {f"group.{protocol}.{least}heartbeat.interval.ms": "300"
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    end_on_signals()
-    for needed, remedy in ((paths.ARTIFACT, "make wasm"), (paths.STATS_TAGS, "make generate")):
-        if not needed.is_file() and not session.config.option.collectonly:
-            pytest.exit(f"{needed} is missing: run `{remedy}` first", returncode=1)
-
-
-@pytest.fixture(scope="session")
-def folder() -> Iterator[Path]:
-    made = run_folder("e2e")
-    print(f"\nlogs: {made}")
-    yield made
+    needs(session, (paths.ARTIFACT, "make wasm"), (paths.STATS_TAGS, "make generate"))
 
 
 @pytest.fixture(scope="session")

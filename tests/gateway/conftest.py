@@ -8,36 +8,19 @@ from pathlib import Path
 import pytest
 
 from gateway import BINARY, Gateway, with_log
-from lab import Gate, Kafka, Listener, end_on_signals, free_port, run_folder
+from lab import Gate, Kafka, Listener, free_port
+from lab.suite import folder, here, needs, plain_name  # noqa: F401  (fixtures)
 from topics import Topics
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    end_on_signals()
-    if not BINARY.is_file() and not session.config.option.collectonly:
-        pytest.exit(f"{BINARY} is missing: run `make gateway` first", returncode=1)
-
-
-@pytest.fixture(scope="session")
-def folder() -> Iterator[Path]:
-    made = run_folder("gateway")
-    print(f"\nlogs: {made}")
-    yield made
-
-
-@pytest.fixture
-def here(folder: Path, request: pytest.FixtureRequest) -> Path:
-    """A folder for one test."""
-    name = "".join(c if c.isalnum() else "-" for c in request.node.name)
-    made = folder / name[:100]
-    made.mkdir()
-    return made
+    needs(session, (BINARY, "make gateway"))
 
 
 @pytest.fixture
 def topic(request: pytest.FixtureRequest, topics: Topics) -> str:
     """A topic of one partition for one test."""
-    name = "".join(c if c.isalnum() else "-" for c in request.node.name)[:80]
+    name = plain_name(request, 80)
     topics.make(name)
     return name
 

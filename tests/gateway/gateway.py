@@ -16,31 +16,11 @@ from types import TracebackType
 from typing import Any
 
 from lab import Child, Failed, Stats, accepts, free_port, paths, wait_until
+from lab.web import Answer, ask, exchange
 
 BINARY = Path(os.environ.get("KAFKA_GATEWAY") or paths.REPOSITORY / "dist" / "kafka-gateway").resolve()
 
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A response; names of headers are in small letters."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-    seconds: float
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-    @property
-    def text(self) -> str:
-        return self.body.decode(errors="replace")
-
-    def __str__(self) -> str:
-        return f"{self.status} {self.headers} {self.text[:2000]}"
 
 
 @dataclass
@@ -145,13 +125,7 @@ class Gateway:
 
     def manage(self, path: str) -> Answer:
         """A request to the port of operators; status 0 when nobody answers."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.metrics_port, timeout=10)
-        try:
-            return exchange(connection, "GET", path)
-        except (OSError, http.client.HTTPException) as error:
-            return Answer(0, {}, str(error).encode(), 0.0)
-        finally:
-            connection.close()
+        return ask(self.metrics_port, path, timeout=10)
 
     def stats(self) -> Stats:
         answer = self.manage("/metrics")
@@ -166,21 +140,6 @@ class Gateway:
     def peak_mib(self) -> float:
         status = Path(f"/proc/{self.pid}/status").read_text()
         return int(status.split("VmHWM:")[1].split()[0]) / 1024
-
-
-def exchange(connection: http.client.HTTPConnection, method: str, path: str, body: Any = None,
-             headers: Mapping[str, str] | None = None) -> Answer:
-    """One request and its whole response on a connection that may be used again."""
-    sent = dict(headers or {})
-    if isinstance(body, (dict, list)):
-        body = json.dumps(body).encode()
-        if "content-type" not in {name.lower() for name in sent}:
-            sent["content-type"] = "application/json"
-    begin = time.monotonic()
-    connection.request(method, path, body, sent)
-    response = connection.getresponse()
-    found = {name.lower(): value for name, value in response.getheaders()}
-    return Answer(response.status, found, response.read(), time.monotonic() - begin)
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> Json:

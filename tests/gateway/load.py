@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from gateway import Answer, Gateway, Json, exchange
+from gateway import Gateway, Json
+from lab.web import Answer, exchange
 
 
 @dataclass

@@ -12,11 +12,10 @@ from typing import Any
 
 import pytest
 import yaml
-from confluent_kafka.admin import (AclBinding, AclOperation, AclPermissionType, AdminClient, ResourcePatternType,
-                                   ResourceType)
+from confluent_kafka.admin import AdminClient
 
 from gateway import BINARY, Gateway, check, with_log
-from lab import Authority, Kafka, Listener, paths, wait_until
+from lab import Authority, Kafka, Listener, manifests, paths, wait_until
 from lab.prometheus import program, promtool
 from topics import Topics
 
@@ -26,22 +25,16 @@ Json = dict[str, Any]
 MIB = 1024 * 1024
 
 
-def _documents(name: str) -> list[Json]:
-    return [dict(document) for document in yaml.safe_load_all((KUBERNETES / name).read_text())]
-
-
 def _one(name: str, kind: str) -> Json:
-    (found,) = [document for document in _documents(name) if document["kind"] == kind]
-    return found
+    return manifests.one(KUBERNETES / name, kind)
 
 
 def _pod(name: str) -> Json:
-    return dict(_one(name, "StatefulSet")["spec"]["template"]["spec"])
+    return manifests.pod(_one(name, "StatefulSet"))
 
 
 def _container(name: str) -> Json:
-    (container,) = _pod(name)["containers"]
-    return dict(container)
+    return manifests.container(_one(name, "StatefulSet"))
 
 
 def _file(name: str) -> Json:
@@ -58,7 +51,7 @@ def test_parts_find_each_other() -> None:
     labels = _one(main, "StatefulSet")["spec"]["template"]["metadata"]["labels"]
     monitor = _one("pod-monitor.yaml", "PodMonitor")["spec"]
     policy = _one("network-policy.yaml", "NetworkPolicy")["spec"]
-    services = [document for document in _documents(main) if document["kind"] == "Service"]
+    services = [document for document in manifests.documents(KUBERNETES / main) if document["kind"] == "Service"]
     assert len(services) == 2
     for selector in (_one(main, "StatefulSet")["spec"]["selector"]["matchLabels"], monitor["selector"]["matchLabels"],
                      policy["podSelector"]["matchLabels"], *(service["spec"]["selector"] for service in services),
@@ -156,7 +149,7 @@ def test_secrets_are_where_the_file_looks(here: Path) -> None:
     mounts = {mount["name"]: mount["mountPath"] for mount in _container("kafka-gateway-secured.yaml")["volumeMounts"]}
     assert set(mounts) == {volume["name"] for volume in patch["volumes"]} == set(keys)
     secrets = {volume["name"]: volume["secret"]["secretName"] for volume in patch["volumes"]}
-    for example in _documents("secrets-example.yaml"):
+    for example in manifests.documents(KUBERNETES / "secrets-example.yaml"):
         (name,) = [name for name, secret in secrets.items() if secret == example["metadata"]["name"]]
         assert set(example["stringData"]) == set(keys[name])
     text = (KUBERNETES / "gateway-secured.yaml").read_text()
@@ -183,7 +176,7 @@ def test_the_acls_are_enough(here: Path) -> None:
         topics = Topics(kafka.bootstrap)
         topics.make(topic, "other")
         admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
-        for future in admin.create_acls(_bindings(user)).values():
+        for future in admin.create_acls(manifests.acl_bindings(_one("kafka-user.yaml", "KafkaUser"), user)).values():
             future.result(10)
         login = {"sasl_mechanism": "SCRAM-SHA-512", "security_protocol": "sasl_plaintext", "user": user,
                  "password": password}
@@ -203,19 +196,6 @@ def test_the_acls_are_enough(here: Path) -> None:
         expected = [b"waited", *(f"async-{number}".encode() for number in range(20))]
         assert sorted(record.value or b"" for record in topics.read(topic)) == sorted(expected)
         assert not topics.read("other")
-
-
-def _bindings(user: str) -> list[AclBinding]:
-    operations = {"Describe": AclOperation.DESCRIBE, "Read": AclOperation.READ, "Write": AclOperation.WRITE}
-    patterns = {"literal": ResourcePatternType.LITERAL, "prefix": ResourcePatternType.PREFIXED}
-    found = []
-    for acl in _one("kafka-user.yaml", "KafkaUser")["spec"]["authorization"]["acls"]:
-        resource = acl["resource"]
-        assert resource["type"] == "topic"
-        for operation in acl["operations"]:
-            found.append(AclBinding(ResourceType.TOPIC, resource["name"], patterns[resource["patternType"]],
-                                    f"User:{user}", "*", operations[operation], AclPermissionType.ALLOW))
-    return found
 
 
 def test_promtool_finds_nothing_to_say_of_the_names(plain: Gateway, topic: str) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway import Answer, Gateway, Json
+from gateway import Gateway, Json
 from lab import Gate, Kafka, wait_until
+from lab.web import Answer
 from load import together
 from topics import Topics
 

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
 
-from gateway import Gateway, Json, check, exchange
+from gateway import Gateway, Json, check
 from lab import Authority, Certificate, Kafka, Listener, wait_until
+from lab.web import exchange
 from topics import Topics
 
 USER, PASSWORD = "gateway", "very-secret"

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
-from gateway import Answer, Gateway, Json, with_log
+from gateway import Gateway, Json, with_log
 from lab import Gate, Kafka, wait_until
+from lab.web import Answer
 from load import together
 from topics import Topics
 

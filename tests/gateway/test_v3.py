@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from gateway import Answer, Gateway, Json
+from gateway import Gateway, Json
+from lab.web import Answer
 from topics import Topics
 
 JSON = {"content-type": "application/json"}

@@ -7,30 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from lab import Kafka, Listener, end_on_signals, free_port, paths, run_folder
+from lab import Kafka, Listener, free_port, paths
+from lab.suite import folder, here, needs  # noqa: F401  (fixtures)
 from mesh import Ports
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    end_on_signals()
-    if not paths.ARTIFACT.is_file() and not session.config.option.collectonly:
-        pytest.exit(f"{paths.ARTIFACT} is missing: run `make wasm` first", returncode=1)
-
-
-@pytest.fixture(scope="session")
-def folder() -> Iterator[Path]:
-    made = run_folder("istio")
-    print(f"\nlogs: {made}")
-    yield made
-
-
-@pytest.fixture
-def here(folder: Path, request: pytest.FixtureRequest) -> Path:
-    """A folder for one test."""
-    name = "".join(c if c.isalnum() else "-" for c in request.node.name)
-    made = folder / name[:100]
-    made.mkdir()
-    return made
+    needs(session, (paths.ARTIFACT, "make wasm"))
 
 
 @pytest.fixture(scope="session")
