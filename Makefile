@@ -18,12 +18,17 @@ TARGET_FOLDER := $(abspath $(or $(CARGO_TARGET_DIR),target))
 # What is built and tested natively; the shell and the benchmark's filters exist for wasm alone.
 NATIVE := -p kafka-wire -p kafka-filter -p kafka-schema-gen -p kafka-bench
 # With the profile that ships: OpenSSL and librdkafka, which they are linked with, take minutes for each profile.
-TOOLS := --release -p kafka-canary -p kafka-gateway -p kafka-gateway-api -p kafka-operations
+TOOLS := --release -p kafka-canary -p kafka-gateway -p kafka-gateway-api -p kafka-operations -p kafka-console \
+	-p kafka-console-text
 WASM := -p kafka-filter-wasm -p kafka-bench-filters
 # A small host that runs the built module.
 WASM_HOST := -p kafka-filter-wasm-tests
 # The crates whose tests run once more where usize has 32 bits.
 CORE := -p kafka-wire -p kafka-filter
+
+# The console's pages, which its program carries inside.
+WEB := crates/kafka-console/web
+NPM := npm --prefix $(WEB) --no-audit --no-fund
 
 # A program of the workspace in dist/, replaced at once: one that runs goes on with the old file.
 define program
@@ -36,6 +41,9 @@ endef
 
 # Pages for maintainers: private items are in them, so links to these are fine.
 DOC := RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' $(CARGO) doc --locked --no-deps --document-private-items
+
+# The demo's own comparisons are tests.
+SHORT_DEMO := $(LAB_FOLDER)/venv/bin/python -B tests/demo/demo.py --duration 8
 
 .PHONY: help
 help: ## list the targets
@@ -56,8 +64,13 @@ canary: ## build dist/kafka-canary (compiles librdkafka and OpenSSL the first ti
 gateway: ## build dist/kafka-gateway (the same libraries)
 	$(call program,kafka-gateway)
 
+.PHONY: console
+console: export KAFKA_CONSOLE_PAGES_REQUIRED = 1
+console: web ## build dist/kafka-console, with its pages inside
+	$(call program,kafka-console)
+
 .PHONY: demo
-demo: setup-demo wasm ## watch real traffic through real Envoy (DURATION=20 ends by itself)
+demo: setup-demo wasm console ## watch real traffic through real Envoy, here and in a browser (DURATION=20 ends by itself)
 	@$(LAB_FOLDER)/venv/bin/python -B tests/demo/demo.py --duration $(DURATION)
 
 .PHONY: demo-canary
@@ -71,10 +84,10 @@ demo-gateway: setup-demo gateway ## requests of each kind to a real broker, whic
 ## Test
 
 .PHONY: test
-test: setup check test-unit test-wasm test-release test-lanes test-e2e ## everything: sets up, checks, and runs all tests
+test: setup check test-unit test-wasm test-lanes ## everything: sets up, checks, and runs all tests
 
 .PHONY: check
-check: setup-rust ## formatting, lints, documentation, licences, generated files, house rules
+check: setup-rust $(WEB)/node_modules/.package-lock.json ## formatting, lints, documentation, licences, generated files, house rules
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --all-targets $(NATIVE) $(WASM_HOST) -- -D warnings
 	$(CARGO) clippy --locked --all-targets $(TOOLS) -- -D warnings
@@ -86,14 +99,17 @@ check: setup-rust ## formatting, lints, documentation, licences, generated files
 	$(CARGO) test --locked -p kafka-filter --test generated
 	$(CARGO) test --locked $(TOOLS) --test generated
 	$(CARGO) test --locked -p kafka-schema-gen --test drift
+	$(NPM) run lint
+	$(NPM) run types
 	$(PYTHON) -B -m unittest discover -s tests/demo
 	$(PYTHON) -B -m unittest discover -s tests/tidy
 
 .PHONY: test-unit
-test-unit: setup-schemas ## rules of each module, every API and version, and the laws on known hostile input
+test-unit: setup-schemas $(WEB)/node_modules/.package-lock.json ## rules of each module, every API and version, and the laws on known hostile input
 	$(CARGO) test --locked $(NATIVE)
 	$(CARGO) test --locked $(TOOLS)
 	$(CARGO) test --locked --manifest-path fuzz/Cargo.toml
+	$(NPM) test
 
 .PHONY: test-wasm
 test-wasm: setup-rust wasm ## the built module, and the core's tests under Node
@@ -102,7 +118,7 @@ test-wasm: setup-rust wasm ## the built module, and the core's tests under Node
 	  $(CARGO) test --locked --target wasm32-unknown-unknown $(CORE)
 
 .PHONY: test-monitoring
-test-monitoring: wasm ## scrape configuration, rules and alerts under a real Prometheus, and promtool
+test-monitoring: wasm console ## scrape configuration, rules and alerts under a real Prometheus, and promtool
 	$(LAB) test-monitoring
 
 .PHONY: test-istio
@@ -124,7 +140,7 @@ go-is-there:
 .PHONY: test-e2e
 test-e2e: wasm ## real Envoy, Kafka and clients: transparency and exact counts; then the demo
 	$(LAB) test-e2e
-	$(LAB_FOLDER)/venv/bin/python -B tests/demo/demo.py --duration 8
+	$(SHORT_DEMO)
 
 .PHONY: test-canary
 test-canary: canary ## the canary against real clusters: faults, scaling, security, what it costs
@@ -134,9 +150,14 @@ test-canary: canary ## the canary against real clusters: faults, scaling, securi
 test-gateway: gateway ## the gateway against real brokers: every status, crashes, outages, full disks, security
 	$(LAB) test-gateway
 
+.PHONY: test-console
+test-console: wasm console ## the console in a real browser, before real Kafka, Envoy and Prometheus
+	$(LAB) test-console
+
 .PHONY: test-lanes
-test-lanes: wasm canary gateway ## test-canary, and beside it test-istio, test-gateway and test-monitoring: they mostly wait
-	$(LAB) test-lanes canary istio,gateway,monitoring
+test-lanes: wasm canary gateway console ## the suites from test-release to test-console, two at a time: they mostly wait; then the demo
+	$(LAB) test-lanes canary,e2e release,console,istio,gateway,monitoring
+	$(SHORT_DEMO)
 
 .PHONY: fuzz
 fuzz: ## the laws against hostile input, FUZZ_SECONDS (60) for each target
@@ -188,6 +209,18 @@ push-gateway: ## push the image of dist/gateway/ to IMAGE, as `push` does
 gateway-facts: ## print name=value lines about dist/gateway/, for the workflow
 	@$(PYTHON) -B release/gateway.py --facts --image "$(IMAGE)"
 
+.PHONY: console-image
+console-image: web ## write dist/console/: kafka-console as one static program, and its image; needs musl-tools
+	CARGO="$(CARGO)" $(PYTHON) -B release/console.py --source "$(SOURCE)"
+
+.PHONY: push-console
+push-console: ## push the image of dist/console/ to IMAGE, as `push` does
+	$(PYTHON) -B release/push.py "$(IMAGE)" --layout dist/console/kafka-console.oci
+
+.PHONY: console-facts
+console-facts: ## print name=value lines about dist/console/, for the workflow
+	@$(PYTHON) -B release/console.py --facts --image "$(IMAGE)"
+
 .PHONY: release-check
 release-check: ## whether this commit may be released as TAG
 	$(PYTHON) -B release/check.py "$(TAG)"
@@ -224,6 +257,11 @@ bench-gateway: gateway ## kafka-gateway under wrk, beside a stand-in for kprf; 1
 	@$(LAB) setup bench-gateway
 	CARGO="$(CARGO)" $(PYTHON) tests/bench/bench.py gateway --write
 
+.PHONY: bench-console
+bench-console: console ## kafka-console in a browser, with 1,000 topics and with 10; 4 minutes; writes docs/performance.md
+	@$(LAB) setup console
+	$(PYTHON) tests/bench/bench.py console --write
+
 ## Maintain
 
 .PHONY: setup
@@ -233,6 +271,21 @@ setup: ## fetch the pinned Envoy, Kafka, clients and tools into .lab/
 .PHONY: setup-demo setup-rust setup-schemas
 setup-demo setup-rust setup-schemas: setup-%:
 	@$(LAB) setup $*
+
+# Packages come from the lab's cache: npm asks nobody.
+$(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json
+	@$(LAB) setup web
+	$(NPM) ci --offline --ignore-scripts --cache $(LAB_FOLDER)/npm-cache
+	@touch $@
+
+.PHONY: web
+web: $(WEB)/node_modules/.package-lock.json ## build the console's pages
+	$(NPM) run build
+
+.PHONY: pictures
+pictures: setup-demo wasm console ## write the pictures of docs/images anew: the console beside the demo's clients
+	@$(LAB) setup console
+	$(LAB_FOLDER)/venv/bin/python -B tests/console/pictures.py
 
 .PHONY: generate
 generate: kafka-tables ## write all generated files anew
@@ -260,4 +313,4 @@ doctor: ## say what is set up and what is missing
 .PHONY: clean
 clean: ## remove what was built; .lab/ stays
 	$(CARGO) clean
-	rm -rf dist fuzz/target
+	rm -rf dist fuzz/target $(WEB)/dist $(WEB)/node_modules

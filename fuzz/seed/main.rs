@@ -13,6 +13,7 @@ use kafka_wire::schema;
 
 mod bodies;
 mod captures;
+mod lines;
 
 fn main() -> std::io::Result<()> {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -28,6 +29,9 @@ fn main() -> std::io::Result<()> {
     }
     for (name, seed) in bodies::seeds() {
         corpus.write("gateway", &name, &seed)?;
+    }
+    for (name, seed) in lines::seeds() {
+        corpus.write("scrape", &name, &seed)?;
     }
     println!("{} seeds, {} bytes in {}", corpus.files, corpus.bytes, corpus.root.display());
     assert!(corpus.files <= FILES_MAX && corpus.bytes <= BYTES_MAX, "the corpus is too large");

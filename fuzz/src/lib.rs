@@ -19,6 +19,7 @@ pub mod heap;
 pub mod host;
 pub mod input;
 pub mod records;
+pub mod scrape;
 pub mod script;
 pub mod source;
 pub mod trace;
@@ -35,4 +36,5 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("connection", connection::run),
     ("config", config::run),
     ("gateway", gateway::run),
+    ("scrape", scrape::run),
 ];

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use kafka_filter::metrics::catalog::{Metric, PREFIX};
 use kafka_filter_fuzz::connection;
+use kafka_filter_fuzz::scrape::{self, Line};
 use kafka_filter_fuzz::script::Script;
 
 #[test]
@@ -59,6 +60,24 @@ fn seeds_of_real_clients_are_decoded_to_their_end() {
         let verdicts = connection::outcome(&seed).verdicts;
         assert!(matches!(&verdicts[..], [verdict] if verdict.is_watched), "{name}: {verdicts:?}");
     }
+}
+
+#[test]
+fn seeds_of_lines_are_what_their_names_say() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/scrape");
+    let (mut taken, mut refused) = (0, 0);
+    for entry in std::fs::read_dir(folder).expect("the corpus; the example `seed` writes it") {
+        let path = entry.expect("an entry of the corpus").path();
+        let is_taken =
+            path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"taken"));
+        for line in std::fs::read(&path).expect("a seed").split(|byte| *byte == b'\n') {
+            let found = scrape::read(line);
+            let text = line.escape_ascii();
+            assert_eq!(found != Line::Refused, is_taken, "{}: {text}", path.display());
+            *(if is_taken { &mut taken } else { &mut refused }) += 1;
+        }
+    }
+    assert!(taken >= 30 && refused >= 30, "{taken} lines are taken, {refused} refused");
 }
 
 /// A law over a metric that no script moves says nothing.

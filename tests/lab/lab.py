@@ -27,7 +27,7 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("setup", help="install the pinned parts; resumable, offline once done")
     command.add_argument("part", nargs="*",
-                         help="parts or groups (demo, bench, schemas, e2e, monitoring, istio, canary, gateway,"
+                         help="parts or groups (demo, bench, schemas, e2e, monitoring, istio, canary, gateway, console,"
                               " release, rust, fuzz, all)")
     command.add_argument("--with", dest="extra", action="append", default=[], metavar="GROUP",
                          help="install this group too, for example --with fuzz")
@@ -39,6 +39,7 @@ def main() -> int:
                         ("test-istio", "run the tests of Istio's manifests"),
                         ("test-canary", "run the tests of kafka-canary"),
                         ("test-gateway", "run the tests of kafka-gateway"),
+                        ("test-console", "run the tests of kafka-console"),
                         ("test-release", "run the tests of what a release holds")):
         command = commands.add_parser(name, help=f"{about}; further arguments go to pytest", prefix_chars="\0")
         command.add_argument("pytest", nargs=argparse.REMAINDER)
@@ -94,8 +95,8 @@ def _test_lanes(arguments: argparse.Namespace) -> int:
 
 
 _COMMANDS = {"setup": _setup, "doctor": _doctor, "env": _env, "test-e2e": _test, "test-monitoring": _test,
-             "test-istio": _test, "test-canary": _test, "test-gateway": _test, "test-release": _test,
-             "test-lanes": _test_lanes}
+             "test-istio": _test, "test-canary": _test, "test-gateway": _test, "test-console": _test,
+             "test-release": _test, "test-lanes": _test_lanes}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -56,7 +56,11 @@ def all_parts() -> list[Part]:
         _cyclonedx(),
         _schemathesis(),
         _compose_spec(),
-        _npm(),
+        _npm("npm", "kafkajs from npm", paths.NODE_MODULES),
+        _playwright(),
+        _npm("npm-console", "axe-core from npm: rules of accessibility", paths.AXE),
+        _web(),
+        _chromium(),
         _kcat(),
         _wrk(),
         _prometheus(),
@@ -84,6 +88,7 @@ def groups() -> dict[str, list[str]]:
         "istio": [*demo, "kcat", "prometheus", *(f"envoy-{version}" for version in PINS["envoy"]["older"])],
         "canary": demo,
         "gateway": [*demo, "schemathesis"],
+        "console": [*demo, "prometheus", "chromium", "playwright", "npm-console"],
         "release": [*demo, "kcat", "cyclonedx"],
         "bench-gateway": [*demo, "wrk"],
         "rust": ["wasm-bindgen-cli", "cargo-deny"],
@@ -202,6 +207,20 @@ def _schemathesis() -> Part:
                 requirements.read_text() + sys.version, paths.SCHEMATHESIS.is_dir, install)
 
 
+def _playwright() -> Part:
+    """Apart from the virtual environment: only the console's tests drive a browser."""
+    requirements = paths.HERE / "requirements-console.txt"
+
+    def install() -> None:
+        scratch = _scratch("playwright")
+        _run([sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps", "--only-binary",
+              ":all:", "-q", "--target", str(scratch), "-r", str(requirements)])
+        _replace(scratch, paths.PLAYWRIGHT)
+
+    return Part("playwright", "Playwright from PyPI: drives a browser", requirements.read_text() + sys.version,
+                paths.PLAYWRIGHT.is_dir, install)
+
+
 def _compose_spec() -> Part:
     requirements = (paths.HERE / "requirements-compose.txt").read_text()
 
@@ -218,18 +237,34 @@ def _compose_spec() -> Part:
                 requirements + sys.version, paths.COMPOSE_SCHEMA.is_file, install)
 
 
-def _npm() -> Part:
-    lock = (paths.HERE / "npm" / "package-lock.json").read_text()
-    home = paths.NODE_MODULES.parent
-
+def _npm(folder: str, about: str, product: Path) -> Part:
+    """The packages of one of the lab's lock files, in a folder of the same name."""
     def install() -> None:
-        scratch = _scratch("npm")
+        scratch = _scratch(folder)
         for name in ("package.json", "package-lock.json"):
-            shutil.copy(paths.HERE / "npm" / name, scratch)
+            shutil.copy(paths.HERE / folder / name, scratch)
         _run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"], cwd=scratch)
-        _replace(scratch, home)
+        _replace(scratch, LAB / folder)
 
-    return Part("npm", "kafkajs from npm", lock, paths.NODE_MODULES.is_dir, install, _needs_node)
+    lock = (paths.HERE / folder / "package-lock.json").read_text()
+    return Part(folder, about, lock, product.exists, install, _needs_node)
+
+
+def _web() -> Part:
+    """A cache of npm with all that the console's front end is built with, so that `make console` needs no network."""
+    def install() -> None:
+        scratch = _scratch("web")
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(paths.WEB / name, scratch)
+        cache = _scratch("npm-cache")
+        _run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent", "--cache", str(cache)],
+             cwd=scratch)
+        shutil.rmtree(scratch)
+        _replace(cache, paths.NPM_CACHE)
+
+    lock = (paths.WEB / "package-lock.json").read_text()
+    return Part("web", "packages of the console's front end from npm", lock, paths.NPM_CACHE.is_dir, install,
+                _needs_node)
 
 
 def _kcat() -> Part:
@@ -262,6 +297,19 @@ def _prometheus() -> Part:
 
     return Part("prometheus", f"Prometheus {least} or newer, with promtool, on PATH", least, lambda: not needs(),
                 lambda: None, needs)
+
+
+def _chromium() -> Part:
+    least = PINS["debian"]["chromium"]
+
+    def needs() -> list[str]:
+        try:
+            browser = str(paths.chromium())
+        except Missing as missing:
+            return [str(missing)]
+        return _tool(browser, [browser, "--version"], r"(\d+)\.\d+", least, "a newer one: `apt-get install chromium`")
+
+    return Part("chromium", f"Chromium {least} or newer on PATH", least, lambda: not needs(), lambda: None, needs)
 
 
 def _cargo(crate: str, program: str) -> Part:

@@ -6,6 +6,7 @@ The lab's folder is `.lab/` at the repository root, or what KAFKA_FILTER_LAB nam
 from __future__ import annotations
 
 import os
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -27,6 +28,12 @@ SCHEMATHESIS = LAB / "schemathesis"
 COMPOSE_SPEC = LAB / "compose-spec"
 COMPOSE_SCHEMA = COMPOSE_SPEC / "check_jsonschema" / "builtin_schemas" / "vendor" / "compose-spec.json"
 NODE_MODULES = LAB / "npm" / "node_modules"
+# What drives a browser, and the rules of accessibility that pages are held to.
+PLAYWRIGHT = LAB / "playwright"
+AXE = LAB / "npm-console" / "node_modules" / "axe-core" / "axe.min.js"
+# The console's front end, and the packages that it is built with, for `npm ci --offline`.
+WEB = REPOSITORY / "crates" / "kafka-console" / "web"
+NPM_CACHE = LAB / "npm-cache"
 CARGO_BIN = LAB / "cargo" / "bin"
 RUNS = LAB / "runs"
 STAMPS = LAB / "stamps"
@@ -75,6 +82,15 @@ def envoy_binary() -> Path:
     return found[-1]
 
 
+def chromium() -> Path:
+    """A browser of Chromium's engine that this machine has, under the names that distributions give it."""
+    for name in ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome"):
+        found = shutil.which(name)
+        if found:
+            return Path(found)
+    raise Missing("no Chromium is on PATH: Debian `apt-get install chromium`, Ubuntu `snap install chromium`")
+
+
 def artifact() -> Path:
     """The built filter. Missing is an error: a test of the filter cannot pass without it."""
     if not ARTIFACT.is_file():
@@ -89,6 +105,7 @@ def environment() -> dict[str, str]:
         "LAB_PYTHON": str(PYTHON),
         "LAB_NODE_MODULES": str(NODE_MODULES),
         "LAB_CARGO_BIN": str(CARGO_BIN),
+        "LAB_NPM_CACHE": str(NPM_CACHE),
         "LAB_NIGHTLY": PINS["rust"]["nightly"],
         "LAB_KAFKA_CURRENT": KAFKA_CURRENT,
         "LAB_KAFKA_PREVIOUS": KAFKA_PREVIOUS,

@@ -1,0 +1,372 @@
+//! One proxy over time: what it showed last, so that a scrape becomes what was counted since.
+//!
+//! A scrape counts whole or not at all, as with Prometheus: what is read is laid aside until the body has ended well.
+//! A counter that fell was started anew and counts from 0. A series that a known proxy had not shown before counts from
+//! 0 too; of a proxy that is new, or comes back after a long time, the first scrape only says where its counters stand.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::sync::LazyLock;
+
+use kafka_console_text::{self as text, Flaw};
+
+use super::kept::{self, Part};
+use super::store::{SeriesId, Store};
+
+/// One proxy.
+#[derive(Debug, Default)]
+pub(crate) struct Follower {
+    /// Where a series lies in `entries`, by the hash of its text.
+    places: HashMap<u64, u32, BuildHasherDefault<Same>>,
+    entries: Vec<Entry>,
+    /// Number of the scrape that is running, or ran last.
+    scrape: u32,
+    /// The last that was good, and when, in ms since 1970.
+    good: Option<(u32, i64)>,
+    /// It is no target any more: a scrape that still runs counts nothing.
+    left: bool,
+    /// What its first series was told by: whether it is an Envoy, and what the filter says of itself.
+    pub(crate) traits: Traits,
+}
+
+/// What a proxy has shown of itself in its last good scrape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Traits {
+    /// Series that are kept.
+    pub(crate) series: u64,
+    /// Any series of Envoy's own.
+    pub(crate) is_envoy: bool,
+    /// Any series of the filter.
+    pub(crate) has_filter: bool,
+    /// The series of its `kafka_filter_build_info`.
+    pub(crate) build: Option<SeriesId>,
+    /// Series that stood twice in the body; the first one counts.
+    pub(crate) duplicates: u64,
+}
+
+/// One series of one proxy.
+#[derive(Debug)]
+struct Entry {
+    /// `None` where the store had no room.
+    id: Option<SeriesId>,
+    /// Number of the scrape that showed it last.
+    seen: u32,
+    gauge: bool,
+    /// Whether it is the filter's, and whether it is its `kafka_filter_build_info`.
+    filter: bool,
+    build: bool,
+    value: f64,
+}
+
+/// A scrape that is being read.
+#[derive(Debug, Default)]
+pub(crate) struct Scrape {
+    /// The begin of a line whose end has not come yet.
+    carried: Vec<u8>,
+    lines: u64,
+    known: Vec<(u32, f64)>,
+    new: Vec<New>,
+    new_places: HashMap<u64, (), BuildHasherDefault<Same>>,
+    traits: Traits,
+    last_name: Option<(Vec<u8>, Option<Part>)>,
+}
+
+#[derive(Debug)]
+struct New {
+    hash: u64,
+    part: Part,
+    values: Box<[Box<str>]>,
+    value: f64,
+}
+
+/// Why a body is no scrape.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Bad {
+    /// The line of this number has a flaw.
+    Line(u64, Flaw),
+    /// A line longer than [`LINE_BYTES_MAX`].
+    LongLine(u64),
+    /// More than [`PROXY_SERIES_MAX`] series.
+    ManySeries,
+    /// The last line has no end: the body was cut off.
+    CutOff,
+}
+
+/// Longer than any line with labels as long as the filter makes them.
+pub(crate) const LINE_BYTES_MAX: usize = 64 << 10;
+/// Series of one proxy.
+pub(crate) const PROXY_SERIES_MAX: usize = 50_000;
+/// A label value is at most 255 bytes, each of which the filter may write as three.
+const LABEL_BYTES_MAX: usize = 1024;
+/// What a proxy no longer shows is forgotten after so many scrapes.
+const FORGOTTEN_AFTER: u32 = 360;
+
+impl Follower {
+    /// Begins to read a body.
+    pub(crate) fn begin(&mut self) -> Scrape {
+        self.scrape = self.scrape.wrapping_add(1);
+        Scrape { known: Vec::with_capacity(self.entries.len()), ..Scrape::default() }
+    }
+
+    /// Reads on.
+    ///
+    /// # Errors
+    /// See [`Bad`]. The scrape is void then.
+    pub(crate) fn read(&mut self, scrape: &mut Scrape, mut bytes: &[u8]) -> Result<(), Bad> {
+        while let Some(end) = newline(bytes) {
+            let (line, rest) = bytes.split_at_checked(end).unwrap_or((bytes, &[]));
+            bytes = rest.get(1..).unwrap_or_default();
+            scrape.lines += 1;
+            if scrape.carried.is_empty() {
+                self.line(scrape, line)?;
+            } else {
+                let mut whole = std::mem::take(&mut scrape.carried);
+                whole.extend_from_slice(line);
+                let read = self.line(scrape, &whole);
+                whole.clear();
+                scrape.carried = whole;
+                read?;
+            }
+        }
+        if scrape.carried.len() + bytes.len() > LINE_BYTES_MAX {
+            return Err(Bad::LongLine(scrape.lines + 1));
+        }
+        scrape.carried.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn line(&mut self, scrape: &mut Scrape, line: &[u8]) -> Result<(), Bad> {
+        if line.len() > LINE_BYTES_MAX {
+            return Err(Bad::LongLine(scrape.lines));
+        }
+        let bad = |flaw| Bad::Line(scrape.lines, flaw);
+        let Some(name) = text::name(line).map_err(bad)? else { return Ok(()) };
+        if !name.starts_with(b"kafka_") {
+            scrape.traits.is_envoy |= name.starts_with(b"envoy_");
+            return Ok(());
+        }
+        let part = match &scrape.last_name {
+            Some((last, part)) if last == name => *part,
+            _ => {
+                let part = kept::part(name);
+                scrape.last_name = Some((name.to_vec(), part));
+                part
+            }
+        };
+        let Some(part) = part else { return Ok(()) };
+        let sample = text::sample(line, name).map_err(bad)?;
+        // What is no number says nothing, and a counter below 0 is none.
+        if !sample.value.is_finite() || (sample.value < 0.0 && !part.is_gauge()) {
+            return Ok(());
+        }
+        self.sample(scrape, part, &sample)
+    }
+
+    fn sample(
+        &mut self,
+        scrape: &mut Scrape,
+        part: Part,
+        sample: &text::Sample<'_>,
+    ) -> Result<(), Bad> {
+        let hash = HASHES.hash_one(sample.series);
+        if let Some(place) = self.places.get(&hash) {
+            let Some(entry) = self.entries.get_mut(index(*place)) else { return Ok(()) };
+            if entry.seen == self.scrape {
+                scrape.traits.duplicates += 1;
+                return Ok(());
+            }
+            entry.seen = self.scrape;
+            scrape.known.push((*place, sample.value));
+            return Ok(());
+        }
+        if scrape.new_places.insert(hash, ()).is_some() {
+            scrape.traits.duplicates += 1;
+            return Ok(());
+        }
+        if scrape.known.len() + scrape.new.len() >= PROXY_SERIES_MAX {
+            return Err(Bad::ManySeries);
+        }
+        let mut values: Vec<Box<str>> = vec!["".into(); part.width()];
+        text::labels(sample.labels, |label, value| {
+            if let Some(slot) = part.place(label).and_then(|place| values.get_mut(place)) {
+                *slot = within(&value).into();
+            }
+        })
+        .map_err(|flaw| Bad::Line(scrape.lines, flaw))?;
+        scrape.new.push(New { hash, part, values: values.into(), value: sample.value });
+        Ok(())
+    }
+
+    /// The body has ended: what was read counts now. `gap_ms` is how long a proxy may be away without being new.
+    ///
+    /// # Errors
+    /// [`Bad::CutOff`]
+    pub(crate) fn commit(
+        &mut self,
+        scrape: Scrape,
+        store: &mut Store,
+        now_ms: i64,
+        gap_ms: i64,
+    ) -> Result<(), Bad> {
+        if !scrape.carried.is_empty() {
+            return Err(Bad::CutOff);
+        }
+        if self.left {
+            return Ok(());
+        }
+        let known = self.good.is_some_and(|(_, then)| now_ms.saturating_sub(then) <= gap_ms);
+        let mut traits = scrape.traits;
+        traits.series = 0;
+        for (place, value) in &scrape.known {
+            let Some(entry) = self.entries.get_mut(index(*place)) else { continue };
+            let before = std::mem::replace(&mut entry.value, *value);
+            let Some(id) = entry.id else { continue };
+            traits.note(entry, id);
+            if !entry.gauge {
+                let grown = if *value >= before { *value - before } else { *value };
+                store.grow(id, if known { grown } else { 0.0 });
+            }
+        }
+        self.places.reserve(scrape.new.len());
+        self.entries.reserve_exact(scrape.new.len());
+        for New { hash, part, values, value } in scrape.new {
+            let id = store.take(part, &values);
+            let name = part.metric.name;
+            let entry = Entry {
+                id,
+                seen: self.scrape,
+                gauge: part.is_gauge(),
+                filter: name.starts_with("kafka_filter_"),
+                build: name == "kafka_filter_build_info",
+                value,
+            };
+            if let Some(id) = id {
+                traits.note(&entry, id);
+                if !entry.gauge {
+                    store.grow(id, if known { value } else { 0.0 });
+                }
+            }
+            self.places.insert(hash, u32::try_from(self.entries.len()).unwrap_or(u32::MAX));
+            self.entries.push(entry);
+        }
+        self.traits = traits;
+        self.good = Some((self.scrape, now_ms));
+        self.forget(store);
+        Ok(())
+    }
+
+    /// Shows the gauges of the last good scrape in the open tick.
+    pub(crate) fn show_gauges(&self, store: &mut Store) {
+        let Some((good, _)) = self.good else { return };
+        for entry in self.entries.iter().filter(|entry| entry.gauge) {
+            // One that the running scrape has reached already was in the last good one, or is new to both.
+            if entry.seen >= good
+                && let Some(id) = entry.id
+            {
+                store.show(id, entry.value);
+            }
+        }
+    }
+
+    /// When the last good scrape was, in ms since 1970.
+    pub(crate) fn good_ms(&self) -> Option<i64> {
+        self.good.map(|(_, then)| then)
+    }
+
+    /// The proxy is gone: gives all its series back.
+    pub(crate) fn leave(&mut self, store: &mut Store) {
+        for entry in self.entries.drain(..) {
+            entry.id.into_iter().for_each(|id| store.give_back(id));
+        }
+        self.places.clear();
+        self.good = None;
+        self.left = true;
+    }
+
+    /// Drops what the proxy has not shown for long.
+    fn forget(&mut self, store: &mut Store) {
+        if !self.scrape.is_multiple_of(FORGOTTEN_AFTER) {
+            return;
+        }
+        let oldest = self.scrape.saturating_sub(FORGOTTEN_AFTER);
+        let mut moved = vec![None; self.entries.len()];
+        let mut kept = 0_u32;
+        let mut at = 0;
+        self.entries.retain(|entry| {
+            let keep = entry.seen >= oldest;
+            if keep {
+                if let Some(place) = moved.get_mut(at) {
+                    *place = Some(kept);
+                }
+                kept += 1;
+            } else if let Some(id) = entry.id {
+                store.give_back(id);
+            }
+            at += 1;
+            keep
+        });
+        self.places.retain(|_, place| match moved.get(index(*place)) {
+            Some(Some(now)) => {
+                *place = *now;
+                true
+            }
+            _ => false,
+        });
+    }
+}
+
+impl Traits {
+    /// What a series says of its proxy.
+    fn note(&mut self, entry: &Entry, id: SeriesId) {
+        self.series += 1;
+        self.has_filter |= entry.filter;
+        if entry.build && entry.value > 0.0 {
+            self.build = Some(id);
+        }
+    }
+}
+
+/// A value that is too long ends with a mark; such a one is not the filter's.
+fn within(value: &str) -> String {
+    let mut end = value.len().min(LABEL_BYTES_MAX);
+    while !value.is_char_boundary(end) {
+        end -= 1;
+    }
+    let mut text = value.get(..end).unwrap_or_default().to_owned();
+    if end < value.len() {
+        text.push('…');
+    }
+    text
+}
+
+fn newline(bytes: &[u8]) -> Option<usize> {
+    bytes.iter().position(|byte| *byte == b'\n')
+}
+
+fn index(place: u32) -> usize {
+    usize::try_from(place).unwrap_or(usize::MAX)
+}
+
+/// Keyed by chance, so that nobody can choose labels whose hashes are equal.
+static HASHES: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+
+/// The key is a hash already.
+#[derive(Debug, Default)]
+struct Same(u64);
+
+impl Hasher for Same {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+#[cfg(test)]
+mod tests;

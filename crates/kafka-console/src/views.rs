@@ -1,0 +1,172 @@
+//! Pages: what each shows, in the order of what matters to somebody who was woken at night. A number stands on a page
+//! together with the sentence that says what it means and how it misleads, and the PromQL that gives the same.
+//!
+//! What peers have named (topics, client ids, groups) is text here and nowhere anything else.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::page::{self, Note, NoteTone, Page, PageEntry, Panel, SourceKind, SourceState, Tile};
+use crate::source::{Health, Kind, Source, SourceError, State};
+use asked::{Asked, Name};
+use series::Series;
+
+pub mod asked;
+mod bars;
+mod client;
+mod clients;
+mod curves;
+mod error_table;
+mod errors;
+mod group;
+mod groups;
+mod health;
+mod map;
+mod readiness;
+mod requests;
+mod series;
+mod sheet;
+mod table;
+mod topic;
+mod topics;
+
+/// What the navigation shows, in its order.
+pub const NAVIGATION: &[PageEntry] = &[
+    entry("map", "Map", "Who writes to which topic, and who reads it"),
+    entry("topics", "Topics", "Rates, latency, errors and lag of each topic"),
+    entry("clients", "Clients", "Who writes and reads how much, with which library"),
+    entry("groups", "Groups", "Consumer groups: how far behind, how often they rebalance"),
+    entry("requests", "Requests", "APIs and their versions, latency, errors, throttling"),
+    entry(
+        "readiness",
+        "Kafka 4 readiness",
+        "Who would be refused by brokers of Kafka 4, and what to do",
+    ),
+    entry("health", "Health", "Proxies, what is not decoded, full labels, canary and gateway"),
+];
+
+const fn entry(name: &'static str, title: &'static str, help: &'static str) -> PageEntry {
+    PageEntry { name, title, help }
+}
+
+/// A page of the newest numbers. Where the source cannot answer, the page says so and has none.
+pub async fn page(source: &Source, public_url: Option<&str>, asked: &Asked) -> Page {
+    let view = View { source, asked };
+    let made = match asked.page() {
+        Name::Map => map::make(&view).await,
+        Name::Topics => topics::make(&view).await,
+        Name::Topic => topic::make(&view).await,
+        Name::Clients => clients::make(&view).await,
+        Name::Client => client::make(&view).await,
+        Name::Groups => groups::make(&view).await,
+        Name::Group => group::make(&view).await,
+        Name::Requests => requests::make(&view).await,
+        Name::Readiness => readiness::make(&view).await,
+        Name::Health => health::make(&view).await,
+    };
+    let mut state = source_state(source.state(), public_url);
+    let mut notes = Vec::new();
+    let parts = made.unwrap_or_else(|error| {
+        if state.state == page::Health::Ok {
+            state.state = page::Health::Unreachable;
+        }
+        state.message.get_or_insert(error.message.clone());
+        state.remedy.get_or_insert(error.remedy.clone());
+        notes.push(Note { tone: NoteTone::Error, text: error.message, remedy: Some(error.remedy) });
+        Parts::default()
+    });
+    notes.extend(parts.notes);
+    Page {
+        name: asked.page().name(),
+        title: title(asked),
+        key: asked.key().map(str::to_owned),
+        at: now(),
+        window_seconds: asked.window().as_secs(),
+        range_seconds: asked.range().as_secs(),
+        reporter: asked.reporter().name(),
+        source: state,
+        notes,
+        tiles: parts.tiles,
+        panels: parts.panels,
+    }
+}
+
+/// Whom a page asks, and what for.
+pub(crate) struct View<'a> {
+    source: &'a Source,
+    asked: &'a Asked,
+}
+
+impl View<'_> {
+    /// Series of the filter, as the chosen reporters count them.
+    fn series(&self, metric: &'static str) -> Series {
+        Series::of(metric).with(self.asked.reporter().matcher())
+    }
+
+    /// What the page is about.
+    fn key(&self) -> &str {
+        self.asked.key().unwrap_or_default()
+    }
+}
+
+/// What a view makes.
+#[derive(Default)]
+struct Parts {
+    notes: Vec<Note>,
+    tiles: Vec<Tile>,
+    panels: Vec<Panel>,
+}
+
+type Made = Result<Parts, SourceError>;
+
+fn title(asked: &Asked) -> String {
+    let word = match asked.page() {
+        Name::Topic => "Topic",
+        Name::Client => "Client",
+        Name::Group => "Group",
+        name => {
+            let found = NAVIGATION.iter().find(|entry| entry.name == name.name());
+            return found.map_or_else(String::new, |entry| entry.title.to_owned());
+        }
+    };
+    format!("{word} {}", asked.key().unwrap_or_default())
+}
+
+fn source_state(state: State, public_url: Option<&str>) -> SourceState {
+    SourceState {
+        kind: match state.kind {
+            Kind::Direct => SourceKind::Direct,
+            Kind::Prometheus => SourceKind::Prometheus,
+        },
+        state: match state.health {
+            Health::Ok => page::Health::Ok,
+            Health::Starting => page::Health::Starting,
+            Health::Empty => page::Health::Empty,
+            Health::Stale => page::Health::Stale,
+            Health::Unreachable => page::Health::Unreachable,
+        },
+        message: state.message,
+        remedy: state.remedy,
+        scrape_seconds: state.scrape_interval.as_secs_f64(),
+        age_seconds: state.age.map(|age| age.as_secs_f64()),
+        prometheus_url: public_url.map(|url| url.trim_end_matches('/').to_owned()),
+    }
+}
+
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or_default()
+}
+
+fn warning(text: impl Into<String>, remedy: impl Into<String>) -> Note {
+    Note { tone: NoteTone::Warning, text: text.into(), remedy: Some(remedy.into()) }
+}
+
+fn info(text: impl Into<String>, remedy: Option<&str>) -> Note {
+    Note { tone: NoteTone::Info, text: text.into(), remedy: remedy.map(str::to_owned) }
+}
+
+/// A thousand topics can be sorted by any column; of more, search finds the others.
+const ROWS_MAX: usize = 1_000;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! The map: who writes what, who reads it, and what is not drawn.
+
+use super::*;
+use crate::page::MapPanel;
+
+fn map(page: &Page) -> &MapPanel {
+    let found = page.panels.iter().find_map(|panel| match panel {
+        Panel::Map(map) => Some(map),
+        _ => None,
+    });
+    found.expect("no map")
+}
+
+#[tokio::test]
+async fn the_map_has_who_writes_what_and_who_reads_it() {
+    let page = page_of(&shop(), "map", &[]).await;
+    // 3,000 + 9,040 + 10 bytes; 0.5 troubling errors in 34 responses; lag 60 + 5,050.
+    assert_near(tile(&page, "Written"), 12_050.0);
+    assert_near(tile(&page, "Read"), 7_800.0);
+    assert_near(tile(&page, "Requests"), 34.0);
+    assert_near(tile(&page, "Errors by responses"), 0.5 / 34.0);
+    assert_near(tile(&page, "Lag of groups"), 5_110.0);
+    let map = map(&page);
+    let ids: Vec<&str> = map.writers.iter().map(|node| node.id.as_str()).collect();
+    let hostile = format!("client:{HOSTILE}");
+    assert_eq!(
+        ids,
+        [
+            "client:clicks-service",
+            "client:orders-service",
+            "client:bulk-load",
+            "client:__none__",
+            &hostile
+        ]
+    );
+    let orders = map.topics.iter().find(|node| node.name == "orders").unwrap();
+    // Written 3,000 and read 3,300 bytes; 0.5 errors for 10 requests.
+    assert_near(orders.bytes_per_second, 6_300.0);
+    assert_near(orders.error_share.unwrap(), 0.05);
+    assert!(
+        orders.promql.starts_with(
+            "sum by (topic) (label_replace(sum by (topic) (rate(kafka_filter_topic_produced_"
+        ) && orders
+            .promql
+            .contains(" or label_replace(sum by (topic) (rate(kafka_filter_topic_fetched_"),
+        "{}",
+        orders.promql
+    );
+    let promql = orders.error_promql.as_deref().unwrap();
+    assert!(
+        promql.contains("topic=\"orders\"") && promql.contains(" / sum by (topic)"),
+        "{promql}"
+    );
+    let readers: Vec<_> =
+        map.readers.iter().map(|node| (node.id.as_str(), node.lag_records)).collect();
+    assert_eq!(
+        readers,
+        [
+            ("client:search", None),
+            ("client:billing", None),
+            ("client:from-2015", None),
+            ("group:search", Some(5_050.0)),
+            ("group:billing", Some(60.0)),
+        ]
+    );
+    let edge = map.edges.iter().find(|edge| edge.from == "client:bulk-load").unwrap();
+    assert_eq!((edge.to.as_str(), edge.bytes_per_second), ("topic:orders", 1_000.0));
+    assert_eq!(
+        edge.promql,
+        "sum by (topic, client_id) (rate(kafka_filter_client_produced_bytes_total{reporter=~\"source|proxy\", \
+         topic=\"orders\", client_id=\"bulk-load\"}[1m]))"
+    );
+    let edge = map.edges.iter().find(|edge| edge.to == "group:billing").unwrap();
+    assert_eq!((edge.from.as_str(), edge.bytes_per_second), ("topic:orders", 0.0));
+}
+
+#[tokio::test]
+async fn a_search_leaves_what_is_found_and_what_it_is_tied_to() {
+    let page = page_of(&shop(), "map", &[("search", "BILL")]).await;
+    let names =
+        |nodes: &[page::MapNode]| nodes.iter().map(|node| node.id.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&map(&page).writers), Vec::<String>::new());
+    assert_eq!(names(&map(&page).topics), ["topic:orders"]);
+    assert_eq!(names(&map(&page).readers), ["client:billing", "group:billing"]);
+}
+
+#[tokio::test]
+async fn what_is_beyond_the_limits_is_one_node_that_says_so() {
+    let mut world = World::empty();
+    for topic in 0..100 {
+        for client in 0..2 {
+            let (topic, client) = (format!("t{topic:03}"), format!("c{topic:03}-{client}"));
+            let labels = [("topic", topic.as_str()), ("client_id", client.as_str())];
+            world.add("kafka_filter_client_produced_bytes_total", &labels, 10.0);
+            world.add("kafka_filter_client_produced_records_total", &labels, 1.0);
+        }
+        let topic = format!("t{topic:03}");
+        world.add("kafka_filter_topic_produced_bytes_total", &[("topic", &topic)], 20.0);
+    }
+    let page = page_of(&world, "map", &[]).await;
+    let map = map(&page);
+    let rest = map.topics.last().unwrap();
+    assert_eq!((rest.id.as_str(), rest.count, map.topics.len()), ("rest:topics", 70, 31));
+    assert_near(rest.bytes_per_second, 1_400.0);
+    let rest = map.writers.last().unwrap();
+    assert_eq!((rest.id.as_str(), rest.count), ("rest:writers", 175));
+    assert_eq!((map.left_out.writers, map.left_out.topics, map.left_out.readers), (175, 70, 0));
+    // All edges together are all that is written: nothing is cut.
+    let all: f64 = map.edges.iter().map(|edge| edge.bytes_per_second).sum();
+    assert_near(all, 2_000.0);
+    assert_near(map.left_out.bytes_per_second, 1_750.0);
+}

@@ -1,0 +1,312 @@
+//! One topic: who writes, who reads, how late, and what goes wrong.
+
+use super::bars::Bars;
+use super::curves::{Curves, single, stacked};
+use super::series::{Series, ratio};
+use super::sheet::{Answers, Ask, Sheet, TileExt as _};
+use super::table::{Table, heading};
+use super::{Made, Parts, View, error_table, info, topics};
+use crate::expr::Expr;
+use crate::page::{Link, Panel, Tile, Unit};
+use crate::source::SourceError;
+
+struct Asks {
+    written_bytes: Ask,
+    written_records: Ask,
+    read_bytes: Ask,
+    read_records: Ask,
+    produce_p99: Ask,
+    end_to_end_p99: Ask,
+    fetch_lag: Ask,
+    errors: Ask,
+    batch_records: Ask,
+    writers: Edge,
+    readers: Edge,
+    groups: Groups,
+    error_names: Ask,
+    error_counts: Ask,
+    codecs: [Ask; 2],
+    error_rank: Ask,
+}
+
+/// Clients at one side of the topic.
+struct Edge {
+    bytes: Ask,
+    records: Ask,
+    share: Ask,
+    rank: Ask,
+}
+
+struct Groups {
+    lag: Ask,
+    behind: Ask,
+}
+
+pub(super) async fn make(view: &View<'_>) -> Made {
+    let mut sheet = Sheet::default();
+    let asks = Asks::new(&mut sheet, view);
+    let of = |metric| topic(view, metric);
+    let duration = of(DURATION).is("request", "Produce");
+    let produce =
+        Bars::new(&mut sheet, view, "produce_times", "Produce latency", PRODUCE_TIMES, &duration);
+    let age = of(AGE);
+    let ages = Bars::new(&mut sheet, view, "ages", "Age of records when they are read", AGES, &age);
+    let answers = sheet.answer(view.source).await?;
+    let mut parts = Parts { tiles: asks.tiles(&answers), ..Parts::default() };
+    if asks.is_unknown(&answers) {
+        parts.notes.push(info(
+            format!("Nothing was seen of this topic within the last {}.", view.asked.range_text()),
+            Some("Choose a longer range, or look at Topics for its name as the filter writes it."),
+        ));
+    }
+    parts.panels.push(asks.writers.table("writers", "Who writes", WRITERS, &answers));
+    parts.panels.push(asks.readers.table("readers", "Who reads", READERS, &answers));
+    parts.panels.push(asks.groups.table(&answers));
+    parts.panels.push(asks.errors_table(&answers));
+    parts.panels.extend(lines(view, &answers, &asks).await?);
+    parts.panels.push(produce.panel(&answers));
+    parts.panels.push(ages.panel(&answers));
+    parts.panels.push(asks.codecs_table(&answers));
+    Ok(parts)
+}
+
+/// Series of this topic.
+fn topic(view: &View<'_>, metric: &'static str) -> Series {
+    view.series(metric).is("topic", view.key())
+}
+
+impl Asks {
+    fn new(sheet: &mut Sheet, view: &View<'_>) -> Self {
+        let (window, range) = (view.asked.window(), view.asked.range());
+        let of = |metric| topic(view, metric);
+        let mut ask = |expr: Expr| sheet.ask(expr, window);
+        let written_bytes = ask(of(PRODUCED_BYTES).rate());
+        let written_records = ask(of(PRODUCED_RECORDS).rate());
+        let read_bytes = ask(of(FETCHED_BYTES).rate());
+        let read_records = ask(of(FETCHED_RECORDS).rate());
+        let produce_p99 = ask(of(DURATION).is("request", "Produce").quantile(0.99));
+        let end_to_end_p99 = ask(of(AGE).quantile(0.99));
+        let fetch_lag = ask(of(FETCH_LAG).sum());
+        let errors = ask(of(ERRORS).troubling().rate());
+        let batch_records = ask(ratio(of(PRODUCED_RECORDS).rate(), of(PRODUCED_BATCHES).rate()));
+        let error_names = ask(of(ERRORS).by(&["request", "error"]).rate());
+        let codecs = [PRODUCED_BATCHES, FETCHED_BATCHES]
+            .map(|metric| ask(of(metric).by(&["compression"]).rate()));
+        Self {
+            written_bytes,
+            written_records,
+            read_bytes,
+            read_records,
+            produce_p99,
+            end_to_end_p99,
+            fetch_lag,
+            errors,
+            batch_records,
+            error_names,
+            codecs,
+            writers: Edge::new(
+                sheet,
+                view,
+                [CLIENT_PRODUCED_BYTES, CLIENT_PRODUCED_RECORDS, PRODUCED_BYTES],
+            ),
+            readers: Edge::new(
+                sheet,
+                view,
+                [CLIENT_FETCHED_BYTES, CLIENT_FETCHED_RECORDS, FETCHED_BYTES],
+            ),
+            groups: Groups {
+                lag: sheet.ask(of(GROUP_LAG).by(GROUP).sum(), window),
+                behind: sheet
+                    .ask(ratio(of(GROUP_LAG).by(GROUP).sum(), of(PRODUCED_RECORDS).rate()), window),
+            },
+            error_counts: sheet.ask(of(ERRORS).by(&["request", "error"]).increase(), range),
+            error_rank: sheet.ask(of(ERRORS).by(&["error"]).increase(), range),
+        }
+    }
+
+    fn tiles(&self, answers: &Answers) -> Vec<Tile> {
+        let known = !self.is_unknown(answers);
+        let tile = |title: &str, unit, ask, help: &str| answers.tile(title, unit, ask, help);
+        vec![
+            tile("Written", Unit::BytesPerSecond, &self.written_bytes, topics::WRITTEN)
+                .or_zero(known),
+            tile("Records written", Unit::RecordsPerSecond, &self.written_records, RECORDS_WRITTEN)
+                .or_zero(known),
+            tile("Read", Unit::BytesPerSecond, &self.read_bytes, topics::READ).or_zero(known),
+            tile("Records read", Unit::RecordsPerSecond, &self.read_records, RECORDS_READ)
+                .or_zero(known),
+            tile("Errors", Unit::ErrorsPerSecond, &self.errors, topics::ERRORS)
+                .or_zero(known)
+                .bad_from(f64::MIN_POSITIVE, 1.0),
+            tile("Produce p99", Unit::Seconds, &self.produce_p99, topics::H_PRODUCE_P99.help),
+            tile(
+                "Age when read p99",
+                Unit::Seconds,
+                &self.end_to_end_p99,
+                topics::H_END_TO_END.help,
+            ),
+            tile("Fetch lag", Unit::Records, &self.fetch_lag, topics::H_FETCH_LAG.help),
+            tile("Records a batch", Unit::Count, &self.batch_records, BATCH_RECORDS),
+        ]
+    }
+
+    fn is_unknown(&self, answers: &Answers) -> bool {
+        let asks = [&self.written_bytes, &self.read_bytes, &self.fetch_lag, &self.groups.lag];
+        asks.into_iter().all(|ask| answers.vector(ask).is_empty())
+            && answers.vector(&self.error_counts).is_empty()
+    }
+
+    fn errors_table(&self, answers: &Answers) -> Panel {
+        let empty = "No request about this topic was answered with an error.";
+        error_table::table(ERROR_TABLE, empty, &self.error_names, &self.error_counts, answers)
+    }
+
+    fn codecs_table(&self, answers: &Answers) -> Panel {
+        let [written, read] = &self.codecs;
+        Table::new("compression", "Compression", CODECS)
+            .label("compression", "Codec", None, "As the batch header says.")
+            .measure(
+                heading("written", "Written", Unit::BatchesPerSecond, "Batches sent."),
+                written,
+            )
+            .measure(heading("read", "Read", Unit::BatchesPerSecond, "Batches fetched."), read)
+            .sorted("written", &["read"])
+            .empty("No batch was seen.")
+            .panel(answers)
+    }
+}
+
+impl Edge {
+    fn new(sheet: &mut Sheet, view: &View<'_>, [bytes, records, all]: [&'static str; 3]) -> Self {
+        let (window, range) = (view.asked.window(), view.asked.range());
+        let of = |metric| topic(view, metric).by(CLIENT);
+        Self {
+            bytes: sheet.ask(of(bytes).rate(), window),
+            records: sheet.ask(of(records).rate(), window),
+            share: sheet.ask(ratio(of(bytes).rate(), topic(view, all).rate()), window),
+            rank: sheet.ask(of(bytes).increase(), range),
+        }
+    }
+
+    fn table(&self, id: &'static str, title: &str, help: &str, answers: &Answers) -> Panel {
+        Table::new(id, title, help)
+            .label("client_id", "Client", Some(Link::Client), "What the client calls itself.")
+            .measure(
+                heading("bytes", "Bytes", Unit::BytesPerSecond, "On the wire, over the window."),
+                &self.bytes,
+            )
+            .measure(
+                heading("records", "Records", Unit::RecordsPerSecond, "Over the window."),
+                &self.records,
+            )
+            .measure(
+                heading("share", "Share", Unit::Share, "Of the topic's bytes on this side."),
+                &self.share,
+            )
+            .sorted("bytes", &["records"])
+            .empty("Nobody was seen on this side of the topic.")
+            .panel(answers)
+    }
+}
+
+impl Groups {
+    fn table(&self, answers: &Answers) -> Panel {
+        Table::new("groups", "Groups that commit here", GROUPS)
+            .label("group", "Group", Some(Link::Group), "The group's id.")
+            .measure(heading("lag", "Lag", Unit::Records, topics::H_GROUP_LAG.help), &self.lag)
+            .measure(heading("behind", "Behind", Unit::Seconds, BEHIND), &self.behind)
+            .sorted("lag", &[])
+            .empty("No group has committed an offset of this topic through these proxies.")
+            .panel(answers)
+    }
+}
+
+async fn lines(view: &View<'_>, answers: &Answers, asks: &Asks) -> Result<Vec<Panel>, SourceError> {
+    let mut curves = Curves::new(view);
+    let of = |metric| topic(view, metric);
+    curves.greatest(
+        stacked("written", "Written by client", Unit::BytesPerSecond, topics::WRITTEN),
+        answers,
+        &asks.writers.rank,
+        ("client_id", of(CLIENT_PRODUCED_BYTES).by(CLIENT).rate()),
+        Some(of(PRODUCED_BYTES).rate()),
+    );
+    curves.greatest(
+        stacked("read", "Read by client", Unit::BytesPerSecond, topics::READ),
+        answers,
+        &asks.readers.rank,
+        ("client_id", of(CLIENT_FETCHED_BYTES).by(CLIENT).rate()),
+        Some(of(FETCHED_BYTES).rate()),
+    );
+    let duration = || of(DURATION).is("request", "Produce");
+    curves.named(
+        single("produce", "Produce latency", Unit::Seconds, topics::H_PRODUCE_P99.help),
+        vec![("p50", duration().quantile(0.5)), ("p99", duration().quantile(0.99))],
+    );
+    curves.named(
+        single(
+            "age",
+            "Age of records when they are read",
+            Unit::Seconds,
+            topics::H_END_TO_END.help,
+        ),
+        vec![("p50", of(AGE).quantile(0.5)), ("p99", of(AGE).quantile(0.99))],
+    );
+    curves.greatest(
+        single("lag", "Lag by group", Unit::Records, topics::H_GROUP_LAG.help),
+        answers,
+        &asks.groups.lag,
+        ("group", of(GROUP_LAG).by(GROUP).sum()),
+        None,
+    );
+    curves.greatest(
+        single("error_lines", "Errors by name", Unit::ErrorsPerSecond, ERROR_TABLE),
+        answers,
+        &asks.error_rank,
+        ("error", of(ERRORS).by(&["error"]).rate()),
+        None,
+    );
+    curves.panels().await
+}
+
+const PRODUCED_BYTES: &str = "kafka_filter_topic_produced_bytes_total";
+const PRODUCED_RECORDS: &str = "kafka_filter_topic_produced_records_total";
+const PRODUCED_BATCHES: &str = "kafka_filter_topic_produced_batches_total";
+const FETCHED_BYTES: &str = "kafka_filter_topic_fetched_bytes_total";
+const FETCHED_RECORDS: &str = "kafka_filter_topic_fetched_records_total";
+const FETCHED_BATCHES: &str = "kafka_filter_topic_fetched_batches_total";
+const CLIENT_PRODUCED_BYTES: &str = "kafka_filter_client_produced_bytes_total";
+const CLIENT_PRODUCED_RECORDS: &str = "kafka_filter_client_produced_records_total";
+const CLIENT_FETCHED_BYTES: &str = "kafka_filter_client_fetched_bytes_total";
+const CLIENT_FETCHED_RECORDS: &str = "kafka_filter_client_fetched_records_total";
+const DURATION: &str = "kafka_filter_topic_request_duration_microseconds";
+const AGE: &str = "kafka_filter_topic_end_to_end_latency_milliseconds";
+const FETCH_LAG: &str = "kafka_filter_topic_fetch_lag_records";
+const GROUP_LAG: &str = "kafka_filter_group_lag_records";
+const ERRORS: &str = "kafka_filter_topic_errors_total";
+
+const CLIENT: &[&str] = &["client_id"];
+const GROUP: &[&str] = &["group"];
+
+const RECORDS_WRITTEN: &str =
+    "As batch headers count them, over the window; what brokers refuse is in it.";
+const RECORDS_READ: &str = "Of all readers together, over the window.";
+const BATCH_RECORDS: &str =
+    "Records written for each batch: one is a client that does not wait (linger.ms=0).";
+const WRITERS: &str = "Clients by the bytes they write. The client id is what a client calls itself: several may share \
+    one, and __other__ are those over the label's cap.";
+const READERS: &str = "Clients by the bytes they are sent. A Fetch names no group, so which client belongs to which \
+    group is not known.";
+const GROUPS: &str =
+    "Groups whose commits of this topic passed these proxies, the furthest behind first.";
+pub(super) const BEHIND: &str = "The lag through the rate at which records are written: how long the group would need to \
+    wait until it is where the topic is now. It says nothing about how fast the group reads, and has no number while \
+    nothing is written.";
+const ERROR_TABLE: &str = "Error codes in answers about this topic, one for each place where one stands; harmless ones \
+    too.";
+const PRODUCE_TIMES: &str =
+    "Produce requests in this range by how long their answer took, as the proxy saw it.";
+const AGES: &str = "Batches in this range by how old they were when a consumer fetched them; only those whose producer \
+    set the time.";
+const CODECS: &str = "Batches by codec. Consumers get batches as producers made them, unless the topic's \
+    compression.type says otherwise.";

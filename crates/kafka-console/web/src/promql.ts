@@ -1,0 +1,44 @@
+/**
+ * PromQL as the server wrote it, made whole for one row, and the link that opens it in Prometheus.
+ *
+ * A label's value is chosen by strangers: it enters a query only as the inside of a quoted string.
+ * https://prometheus.io/docs/prometheus/latest/querying/basics/#string-literals
+ */
+
+const ESCAPES: Record<string, string> = { "\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
+/** A value as it stands between double quotes in PromQL. */
+export function escapeValue(value: string): string {
+  // eslint-disable-next-line no-control-regex -- control characters are what has to be written otherwise
+  return value.replace(/[\\"\u0000-\u001f\u007f]/g, (found) => ESCAPES[found] ?? hex(found));
+}
+
+function hex(character: string): string {
+  return `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
+}
+
+/** A column's query for one row: `$row` becomes the row's own label value. */
+export function forRow(promql: string, row: string): string {
+  const value = escapeValue(row);
+  // A function, because a value with `$&` in it is no pattern.
+  return promql.replaceAll("$row", () => value);
+}
+
+/** Where Prometheus shows a query, or none when the address is no web address. */
+export function prometheusLink(base: string | null, promql: string): string | null {
+  if (base === null || promql === "") {
+    return null;
+  }
+  try {
+    const url = new URL(base);
+    if (url.protocol !== "http:" && url.protocol !== "https:") {
+      return null;
+    }
+    url.pathname = `${url.pathname.replace(/\/+$/, "")}/graph`;
+    url.search = new URLSearchParams({ "g0.expr": promql, "g0.tab": "0" }).toString();
+    url.hash = "";
+    return url.toString();
+  } catch {
+    return null;
+  }
+}

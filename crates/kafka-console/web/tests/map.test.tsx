@@ -1,0 +1,100 @@
+import { fireEvent, screen, within } from "@testing-library/preact";
+import { describe, expect, it } from "vitest";
+
+import { HOSTILE } from "../dev/names";
+import { samplePage } from "../dev/sample";
+import type { MapPanel } from "../src/api";
+import { FlowMap } from "../src/panels/map";
+import { show } from "./help";
+
+function sample(): MapPanel {
+  return samplePage("map", null, 1_800_000_000).panels[0] as MapPanel;
+}
+
+describe("the map", () => {
+  it("has each thing as a link in a list, for the keyboard and for who does not see it", () => {
+    show(<FlowMap panel={sample()} />, "/map?range=1h");
+    const topics = screen.getByRole("list", { name: "Topics" });
+    expect(within(topics).getByRole("link", { name: "orders" }).getAttribute("href")).toBe(
+      "/topics/orders?range=1h",
+    );
+    const readers = screen.getByRole("list", { name: "Readers and groups" });
+    expect(
+      within(readers)
+        .getByRole("link", { name: /data-lake$/ })
+        .getAttribute("href"),
+    ).toBe("/groups/data-lake?range=1h");
+    expect(within(topics).getByRole("link", { name: "and 183 more topics" }).getAttribute("href")).toBe(
+      "/topics?range=1h",
+    );
+  });
+
+  it("says its flows in words", () => {
+    const panel = sample();
+    show(<FlowMap panel={panel} />);
+    const words = screen.getByRole("table", { name: `Flows of ${panel.title}` });
+    expect(within(words).getAllByRole("row")).toHaveLength(panel.edges.length + 1);
+  });
+
+  it("shows errors and lag in numbers, not by colour alone", () => {
+    const { container } = show(<FlowMap panel={sample()} />);
+    const errors = container.querySelector('[data-node="topic:fraud-scores"] .badge');
+    expect(errors?.textContent).toMatch(/12\s*%\s*errors/);
+    expect(container.querySelector('[data-node="group:data-lake"]')?.textContent).toMatch(/lag \d/);
+  });
+
+  it("lights up what belongs to the box that is pointed at or has the focus", () => {
+    const { container } = show(<FlowMap panel={sample()} />);
+    const box = container.querySelector('[data-node="topic:orders"]');
+    fireEvent.mouseEnter(box ?? container);
+    const lit = [...container.querySelectorAll(".ribbon.lit")].map(
+      (ribbon) => ribbon.getAttribute("data-edge") ?? "",
+    );
+    expect(lit.length).toBeGreaterThan(1);
+    expect(lit.every((id) => id.includes("topic:orders"))).toBe(true);
+    expect(container.querySelector(".map-readout")?.textContent).toContain("orders");
+  });
+
+  it("opens the query of a box and of a ribbon", () => {
+    const { container, asked } = show(<FlowMap panel={sample()} />);
+    fireEvent.click(container.querySelector('[data-node="topic:orders"] button') ?? container);
+    fireEvent.click(container.querySelector(".ribbon:not(.dashed)") ?? container);
+    expect(asked).toHaveLength(2);
+    expect(
+      asked.every((question) => question.promql.startsWith("sum(") && typeof question.value === "number"),
+    ).toBe(true);
+  });
+
+  it("names what it left out", () => {
+    show(<FlowMap panel={sample()} />);
+    expect(screen.getByText(/31 writing clients, 183 topics, 22 readers are drawn together/)).toBeTruthy();
+  });
+
+  it("is a table for who prefers one", () => {
+    const panel = sample();
+    show(<FlowMap panel={panel} />);
+    fireEvent.click(screen.getByRole("button", { name: "Table" }));
+    expect(screen.getByRole("columnheader", { name: "From" })).toBeTruthy();
+    expect(screen.queryByRole("list", { name: "Topics" })).toBeNull();
+  });
+
+  it("says what to do when nothing flows", () => {
+    show(<FlowMap panel={{ ...sample(), writers: [], topics: [], readers: [], edges: [] }} />);
+    expect(screen.getByText(/No traffic in this window/)).toBeTruthy();
+  });
+
+  it("shows names of strangers as text", () => {
+    const panel = sample();
+    panel.topics = panel.topics.map((topic, index) => ({
+      ...topic,
+      name: HOSTILE[index % HOSTILE.length] ?? "",
+    }));
+    const { container } = show(<FlowMap panel={panel} />);
+    expect(container.querySelector("img, script")).toBeNull();
+    for (const name of HOSTILE) {
+      expect(within(screen.getByRole("list", { name: "Topics" })).getAllByText(name).length).toBeGreaterThan(
+        0,
+      );
+    }
+  });
+});

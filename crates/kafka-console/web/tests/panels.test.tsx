@@ -1,0 +1,198 @@
+import { fireEvent, screen, within } from "@testing-library/preact";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+
+import { HOSTILE } from "../dev/names";
+import { samplePage } from "../dev/sample";
+import type { BarsPanel, HeatPanel, LinesPanel } from "../src/api";
+import { Bars } from "../src/panels/bars";
+import { Heat } from "../src/panels/heat";
+import { Lines } from "../src/panels/lines";
+import { Tiles } from "../src/parts/tiles";
+import { show } from "./help";
+
+/** What the chart was given: jsdom has no canvas to draw on. */
+const charts = vi.hoisted(
+  (): { options: unknown; data: unknown[][]; sets: unknown[][][]; gone: boolean }[] => [],
+);
+vi.mock("uplot", () => ({
+  default: class FakeChart {
+    own: (typeof charts)[number];
+    data: unknown[][];
+    width = 0;
+    cursor = { idx: null };
+    constructor(options: unknown, data: unknown[][]) {
+      this.data = data;
+      this.own = { options, data, sets: [], gone: false };
+      charts.push(this.own);
+    }
+    setData(data: unknown[][]): void {
+      this.own.sets.push(data);
+    }
+    setSeries(): void {
+      return;
+    }
+    setSize(): void {
+      return;
+    }
+    destroy(): void {
+      this.own.gone = true;
+    }
+  },
+}));
+beforeEach(() => {
+  charts.length = 0;
+});
+
+function panel<Kind extends "lines" | "bars" | "heat">(
+  page: string,
+  kind: Kind,
+): Extract<LinesPanel | BarsPanel | HeatPanel, { kind: Kind }> {
+  const found = samplePage(page, null, 1_800_000_000, 20).panels.find((candidate) => candidate.kind === kind);
+  return found as Extract<LinesPanel | BarsPanel | HeatPanel, { kind: Kind }>;
+}
+
+describe("lines", () => {
+  const small: LinesPanel = {
+    ...panel("requests", "lines"),
+    times: [1, 2, 3],
+    stacked: false,
+    left_out: 12,
+    lines: [
+      { name: "first", points: [1, 2, 3] },
+      { name: "second", points: [10, null, 30] },
+    ],
+  };
+
+  it("are listed with their newest values, and with what is not drawn", () => {
+    show(<Lines panel={small} />);
+    const legend = screen.getByRole("list", { name: `Lines of ${small.title}` });
+    expect(
+      within(legend)
+        .getAllByRole("listitem")
+        .map((entry) => entry.dataset["value"]),
+    ).toEqual(["3", "30"]);
+    expect(screen.getByText("12 smaller lines are not drawn.")).toBeTruthy();
+    expect(screen.getByRole("img").getAttribute("aria-label")).toContain("second: 30");
+  });
+
+  it("are stacked when asked, and hidden when pressed", () => {
+    show(<Lines panel={small} />);
+    expect(charts.at(-1)?.data).toEqual([
+      [1, 2, 3],
+      [1, 2, 3],
+      [10, null, 30],
+    ]);
+    fireEvent.click(screen.getByRole("button", { name: "Stacked" }));
+    expect(charts.at(-1)?.data).toEqual([
+      [1, 2, 3],
+      [1, 2, 3],
+      [11, null, 33],
+    ]);
+    fireEvent.click(screen.getByRole("button", { name: "first" }));
+    expect(charts.at(-1)?.sets.at(-1)).toEqual([
+      [1, 2, 3],
+      [null, null, null],
+      [10, null, 30],
+    ]);
+    expect(screen.getByRole("button", { name: "first" }).getAttribute("aria-pressed")).toBe("false");
+  });
+
+  it("take new points without a new chart, and other lines with one", () => {
+    const { again, unmount } = show(<Lines panel={small} />);
+    again(<Lines panel={{ ...small, times: [2, 3, 4] }} />);
+    expect(charts).toHaveLength(1);
+    expect(charts[0]?.sets.at(-1)?.[0]).toEqual([2, 3, 4]);
+    again(<Lines panel={{ ...small, lines: [{ name: "third", points: [7, 8, 9] }] }} />);
+    expect(charts).toHaveLength(2);
+    expect(charts[0]?.gone).toBe(true);
+    unmount();
+    expect(charts[1]?.gone).toBe(true);
+  });
+
+  it("keep their chart, colours and places when the server has them in another order", () => {
+    const { again, container } = show(<Lines panel={small} />);
+    const [first, second] = small.lines;
+    const third = { name: "third", points: [7, 8, 9] };
+    const names = (): (string | null)[] =>
+      [...container.querySelectorAll(".legend-name bdi")].map((name) => name.textContent);
+    again(<Lines panel={{ ...small, lines: [second, first].filter((line) => line !== undefined) }} />);
+    expect(names()).toEqual(["first", "second"]);
+    again(<Lines panel={{ ...small, lines: [third, second].filter((line) => line !== undefined) }} />);
+    expect(names()).toEqual(["third", "second"]);
+    expect(charts).toHaveLength(1);
+    expect(charts[0]?.sets.at(-1)).toEqual([
+      [1, 2, 3],
+      [7, 8, 9],
+      [10, null, 30],
+    ]);
+  });
+
+  it("say so when the range has none", () => {
+    show(<Lines panel={{ ...small, lines: [], times: [] }} />);
+    expect(screen.getByText(/Nothing in this range/)).toBeTruthy();
+    expect(charts).toHaveLength(0);
+  });
+
+  it("have names of strangers as text", () => {
+    const { container } = show(
+      <Lines panel={{ ...small, lines: HOSTILE.map((name) => ({ name, points: [1, 2, 3] })) }} />,
+    );
+    expect(container.querySelector("img:not([role]), script")).toBeNull();
+    expect([...container.querySelectorAll(".legend-name bdi")].map((name) => name.textContent)).toEqual(
+      HOSTILE,
+    );
+  });
+});
+
+describe("a heat map", () => {
+  it("is a table with its numbers, and says which versions Kafka 4 refuses", () => {
+    const heat = panel("requests", "heat");
+    heat.rows = ["Produce"];
+    heat.columns = ["2", "9"];
+    heat.values = [[5, null]];
+    heat.marked = [[true, false]];
+    const { asked } = show(<Heat panel={heat} />);
+    const row = screen.getByRole("row", { name: /Produce/ });
+    const cells = within(row).getAllByRole("cell");
+    expect(cells[0]?.textContent).toContain("5");
+    expect(cells[0]?.textContent).toContain("refused by Kafka 4");
+    expect(cells[0]?.classList.contains("marked")).toBe(true);
+    expect(cells[1]?.textContent).toBe("");
+    fireEvent.click(within(row).getByRole("button"));
+    expect(asked[0]).toMatchObject({ value: 5, title: "Produce, version 2" });
+  });
+});
+
+describe("a distribution", () => {
+  it("has a bar for each bucket that a screen reader reads, and marks with numbers", () => {
+    const { asked } = show(<Bars panel={panel("requests", "bars")} />);
+    const bar = screen.getByRole("button", { name: /^10 ms: [\d.]+\sk, [\d.]+\s%$/ });
+    fireEvent.click(bar);
+    expect(asked[0]).toMatchObject({ unit: "count" });
+    expect(screen.getByText("p99").closest("[data-mark]")?.getAttribute("data-value")).toBe("0.081");
+  });
+
+  it("says when nothing was measured", () => {
+    show(<Bars panel={{ ...panel("requests", "bars"), bars: [{ label: "1 s", up_to: 1, count: 0 }] }} />);
+    expect(screen.getByText(/Nothing was measured/)).toBeTruthy();
+  });
+});
+
+describe("tiles", () => {
+  it("say their tone in words, and open their query", () => {
+    const { asked } = show(<Tiles tiles={samplePage("topics", null, 1).tiles} />);
+    const errors = document.querySelector<HTMLElement>('[data-tile="Errors"]');
+    expect(errors?.textContent).toContain("(warning)");
+    fireEvent.click(within(errors ?? document.body).getByRole("button"));
+    expect(asked[0]).toMatchObject({ title: "Errors", value: 0.84 });
+  });
+
+  it("show a dash for what is not known", () => {
+    const tile = samplePage("topics", null, 1)
+      .tiles.slice(0, 1)
+      .map((one) => ({ ...one, value: null }));
+    show(<Tiles tiles={tile} />);
+    expect(screen.getByRole("listitem").textContent).toContain("–");
+    expect(screen.getByRole("listitem").dataset["value"]).toBe("");
+  });
+});
