@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What the filter and the gateway cost: runs all arms in turn, prints a report, with --write into docs/performance.md.
+"""What the filter and the tools around it cost: runs all arms in turn, prints a report, with --write into docs/performance.md.
 
     bench.py run                 the whole measurement, about 15 minutes on two cores
     bench.py run --quick         about a minute, without real Kafka and memory: for a look, not for figures
@@ -7,6 +7,7 @@
     bench.py attack              a hostile client that invents names, 10 minutes
     bench.py series              how many series a proxy makes, and what one costs Envoy and Prometheus, two minutes
     bench.py gateway             kafka-gateway under wrk, beside a stand-in for kprf and a bare handler, 10 minutes
+    bench.py console             kafka-console in a browser: 1,000 topics beside 10, about 4 minutes
     bench.py check               the stand-in broker and the raw load against real Kafka and real clients
 """
 
@@ -25,7 +26,8 @@ from typing import Any
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from bench import arms as roads  # noqa: E402
-from bench import attack, check, gateway_report, gateway_run, groups, measures, report, run, series  # noqa: E402
+from bench import attack, check, console_report, console_run, gateway_report, gateway_run, groups  # noqa: E402
+from bench import measures, report, run, series  # noqa: E402
 from lab import Failed, Missing, end_on_signals, paths, run_folder  # noqa: E402
 
 PAGE = paths.REPOSITORY / "docs" / "performance.md"
@@ -61,6 +63,10 @@ def main() -> int:
     command.add_argument("--seconds", type=int, default=10, help="how long a turn is (10)")
     command.add_argument("--json", type=Path, help="write everything measured to this file too")
     command.add_argument("--write", action="store_true", help=f"put the report into {PAGE.name}")
+    command = commands.add_parser("console", help="how fast the console is; needs `make console` and Chromium")
+    command.add_argument("--rounds", type=int, default=5, help="how often each page is opened (5)")
+    command.add_argument("--json", type=Path, help="write everything measured to this file too")
+    command.add_argument("--write", action="store_true", help=f"put the report into {PAGE.name}")
     commands.add_parser("check", help="is the stand-in a broker, is the load a client?")
     arguments = parser.parse_args()
     end_on_signals()
@@ -68,8 +74,8 @@ def main() -> int:
         if arguments.command == "check":
             check.everything(roads.build())
             return 0
-        if arguments.command == "gateway":
-            _finish(arguments, _gateway(arguments))
+        if arguments.command in ("gateway", "console"):
+            _finish(arguments, {"gateway": _gateway, "console": _console}[arguments.command](arguments))
             return 0
         if not arguments.filter.is_file():
             raise Failed(f"{arguments.filter} is missing: run `make wasm`")
@@ -132,6 +138,16 @@ def _gateway(arguments: argparse.Namespace) -> dict[str, str]:
     text = gateway_report.markdown(results)
     print(text)
     return {"gateway": text}
+
+
+def _console(arguments: argparse.Namespace) -> dict[str, str]:
+    results = console_run.everything(run_folder("bench-console"), arguments.rounds)
+    results["command"] = f"bench.py console --rounds {arguments.rounds}"
+    if arguments.json:
+        arguments.json.write_text(json.dumps(results, indent=1, default=str))
+    text = console_report.markdown(results, _artifact(results["binary"]))
+    print(text)
+    return {"console": text}
 
 
 def _finish(arguments: argparse.Namespace, texts: dict[str, str]) -> None:

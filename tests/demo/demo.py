@@ -2,6 +2,7 @@
 """Real Kafka behind real Envoy with the filter, real clients in front, and a live table of what the filter counts.
 
 Every number in the table is read from Envoy's Prometheus text. At the end it is compared with the brokers' own logs.
+The same is shown by kafka-console: open the address that is printed.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from lab import Envoy, Failed, Kafka, Listener, Missing, end_on_signals, free_po
 
 from access import AccessLog  # noqa: E402
 from closing import access_log, balance  # noqa: E402
+from in_browser import Console  # noqa: E402
 from readings import Readings  # noqa: E402
 from screen import Screen  # noqa: E402
 from traffic import Traffic  # noqa: E402
@@ -53,10 +55,11 @@ def run(folder: Path, duration: float) -> int:
             kafka = stack.enter_context(Kafka(folder / "kafka", listeners=[Listener("ENVOY", advertised=[port])]))
             print(f"starting Envoy {paths.PINS['envoy']['version']} with {paths.artifact().name} ...", flush=True)
             envoy = stack.enter_context(_envoy(folder, port, kafka.port("ENVOY")))
-            print("starting clients ...", flush=True)
+            console = stack.enter_context(Console(envoy, folder))
+            print(f"in a browser      {console.where}\nstarting clients ...", flush=True)
             with Traffic(kafka, f"127.0.0.1:{port}", folder) as traffic:
                 try:
-                    _watch(envoy, port, traffic, duration)
+                    _watch(envoy, port, traffic, console, duration)
                 except (KeyboardInterrupt, SystemExit):
                     print()
                 finally:
@@ -72,7 +75,7 @@ def run(folder: Path, duration: float) -> int:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             print("\nstopping ...", flush=True)
             return 130
-    print(f"Envoy and Kafka are stopped. Logs: {os.path.relpath(folder)}")
+    print(f"Envoy, Kafka and the console are stopped. Logs: {os.path.relpath(folder)}")
     return 0 if agrees and not traffic.failures else 1
 
 
@@ -83,7 +86,7 @@ def _envoy(folder: Path, port: int, broker_port: int) -> Envoy:
         "access_log_flush_interval: 3600s": "access_log_flush_interval: 2s"})
 
 
-def _watch(envoy: Envoy, port: int, traffic: Traffic, duration: float) -> None:
+def _watch(envoy: Envoy, port: int, traffic: Traffic, console: Console, duration: float) -> None:
     """Reads and shows until the time is over; a final block shows the state at the end."""
     readings, log = Readings(window=10.0), AccessLog(access_log(envoy))
     begin = time.monotonic()
@@ -99,7 +102,7 @@ def _watch(envoy: Envoy, port: int, traffic: Traffic, duration: float) -> None:
                 shown = now
                 show = screen.show_all if over else screen.show
                 show(_title(now - begin, duration), views(readings, log),
-                     [connections(readings), "", *_foot(envoy, port, traffic)])
+                     [connections(readings), "", *_foot(envoy, port, traffic, console)])
             if over:
                 return
             left = begin + duration - now if duration else LIVE_SECONDS
@@ -111,8 +114,9 @@ def _title(elapsed: float, duration: float) -> str:
     return f"kafka-filter · Kafka {paths.KAFKA_CURRENT} behind Envoy {paths.PINS['envoy']['version']} · {span}"
 
 
-def _foot(envoy: Envoy, port: int, traffic: Traffic) -> list[str]:
+def _foot(envoy: Envoy, port: int, traffic: Traffic, console: Console) -> list[str]:
     return [
+        f"in a browser      {console.where}",
         f"your own client   kcat -b 127.0.0.1:{port} -L    echo hello | kcat -b 127.0.0.1:{port} -t orders -P",
         f"all the metrics   curl -s '127.0.0.1:{envoy.admin_port}/stats/prometheus?filter=kafka_filter'",
         *(f"client failed: {failure}" for failure in traffic.failures)]
