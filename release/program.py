@@ -1,4 +1,4 @@
-"""One static program and an image that holds it and nothing else: what canary.py and gateway.py do. No container engine.
+"""One static program and an image that holds it and nothing else: what canary.py and its like do. No container engine.
 
 The program is linked with musl, so the image needs nothing beside it: no shell, no C library, no package. The
 certificates of public authorities come from this machine; `--ca ""` leaves them out.

@@ -132,7 +132,7 @@ def main() -> int:
         user, password = os.environ.get("REGISTRY_USERNAME", ""), os.environ.get("REGISTRY_PASSWORD", "")
         layout = arguments.layout or RELEASE / facts.file("oci")
         if not layout.is_dir():
-            raise Refused("there is no image to push: run `make dist`, `make canary-image` or `make gateway-image`")
+            raise Refused("there is no image to push: run `make dist`, or `make canary-image` and its like")
         digest = Registry(host, repository, user, password).push(layout, tag)
     except (Refused, OSError, http.client.HTTPException) as refused:
         print(f"push.py: {refused}", file=sys.stderr)

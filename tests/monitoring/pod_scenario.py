@@ -25,11 +25,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import compose  # noqa: E402
 from compose import Json  # noqa: E402
-from lab import end_on_signals, wait_until  # noqa: E402
+from lab import end_on_signals, paths, wait_until  # noqa: E402
 from pod import Pod  # noqa: E402
 
-# What the parts listen on: Envoy, the brokers, Prometheus.
-PORTS = {19092, 19093, 19094, 9901, 9092, 9093, 9094, 9192, 9193, 9194, 9292, 9090}
+# What the parts listen on: Envoy, the brokers, Prometheus, the console.
+PORTS = {19092, 19093, 19094, 9901, 9092, 9093, 9094, 9192, 9193, 9194, 9292, 9090, 8085}
+# The program as it is for tests; the file's own is a static one, which takes minutes to build.
+CONSOLE = paths.REPOSITORY / "dist" / "kafka-console"
+CONSOLE_PAGE = "http://127.0.0.1:8085/api/v1/page/topics?window=1m"
 RECORDS = 60
 TOPIC = "tried-by-hand"
 
@@ -40,14 +43,14 @@ def main(folder: Path) -> None:
     taken = {port for ports in _listening().values() for port in ports} & PORTS
     if taken:
         sys.exit(f"somebody listens on {sorted(taken)}, which docker-compose.yaml needs")
-    pod = Pod(folder, compose.load())
+    pod = Pod(folder, compose.load(variables={"KAFKA_CONSOLE": str(CONSOLE)}))
     seen: Json = {"records": RECORDS, "topic": TOPIC, "started": [pod.up()], "listening": _listening()}
     seen["produced"] = pod.run("kcat", ["-P", "-t", TOPIC], "".join(f"record {at}\n" for at in range(RECORDS)))
     seen["consumed"] = _consumed(pod)
     seen["one_broker"] = json.loads(pod.run("kcat", ["-L", "-J"]))
 
     load_begun = time.monotonic()
-    seen["started"].append(pod.up(["three-brokers", "load"]))
+    seen["started"].append(pod.up(["three-brokers", "load", "console"]))
     seen["listening_three"] = _listening()
     read = 'sum(kafka_filter_topic_fetched_records_total{topic="orders"})'
     wait_until("the load to be read", lambda: _value(read), 60, interval=0.5)
@@ -58,13 +61,16 @@ def main(folder: Path) -> None:
                interval=0.5)
     seen["rules"] = _rules()
     seen["upstream"] = _upstream()
+    # It asks Prometheus every ten seconds.
+    wait_until("the console to have the load", lambda: '"orders"' in _get(CONSOLE_PAGE), 40, interval=0.5)
+    seen["console"] = json.loads(_get(CONSOLE_PAGE))
     seen["running"] = pod.running()
 
     begun = time.monotonic()
     seen["stopped"] = pod.stop(["producer", "consumer"])
     seen["stopping_seconds"] = time.monotonic() - begun
     # The brokers before the one that is their controller too: without it none of them can leave.
-    seen["stopped"] |= pod.stop(["prometheus", "kafka-3", "kafka-2"])
+    seen["stopped"] |= pod.stop(["console", "prometheus", "kafka-3", "kafka-2"])
     seen["stopped"] |= pod.stop(["kafka"])
     pod.up()
     seen["consumed_after_restart"] = _consumed(pod)

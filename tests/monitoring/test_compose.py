@@ -24,9 +24,11 @@ SERVICES: dict[str, Json] = FILE["services"]
 IMAGE = "registry.example/kafka-filter:1.0.0"
 RELEASED = compose.load(compose.RELEASED, {"KAFKA_FILTER_IMAGE": IMAGE})
 # Without a profile, with each, and with all.
-PROFILES = [(), ("load",), ("three-brokers",), ("tools",), ("load", "three-brokers", "tools")]
+PROFILES = [(), ("load",), ("three-brokers",), ("tools",), ("console",), ("load", "three-brokers", "tools", "console")]
 # It holds the network namespace open; there is nothing to ask it.
 WITHOUT_HEALTH = {"pod"}
+BUILT = {paths.REPOSITORY / "dist" / "kafka_filter.wasm",
+         (ENVOY / compose.mounts(SERVICES["console"])["/kafka-console"]).resolve()}
 # They end by themselves, when their user or their work is done.
 CLIENTS = {"producer", "consumer", "kcat"}
 
@@ -68,6 +70,8 @@ def test_the_specification_refuses_mistakes(validator: Any, path: tuple[str, ...
 def test_every_variable_has_a_default_or_an_explanation() -> None:
     envoy = compose.load(variables={"KAFKA_FILTER_WASM": "/module.wasm"})["services"]["envoy"]
     assert compose.mounts(envoy)["/etc/kafka-filter/dist/kafka_filter.wasm"] == "/module.wasm"
+    console = compose.load(variables={"KAFKA_CONSOLE": "/program"})["services"]["console"]
+    assert compose.mounts(console)["/kafka-console"] == "/program"
     with pytest.raises(ValueError, match="it names the released image"):
         compose.load(compose.RELEASED)
 
@@ -104,6 +108,7 @@ def test_profiles_add_what_they_say() -> None:
     assert set(compose.active(FILE, ["three-brokers"])) - usual == {"kafka-2", "kafka-3"}
     assert set(compose.active(FILE, ["load"])) - usual == {"producer", "consumer"}
     assert set(compose.active(FILE, ["tools"])) - usual == {"kcat"}
+    assert set(compose.active(FILE, ["console"])) - usual == {"console"}
 
 
 def test_what_runs_for_long_is_watched_and_started_again() -> None:
@@ -117,6 +122,7 @@ def test_what_runs_for_long_is_watched_and_started_again() -> None:
 def test_nobody_has_rights_that_it_does_not_need() -> None:
     for name, service in SERVICES.items():
         assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service.get("cap_drop") == (["ALL"] if name == "console" else None), name
         assert not {"privileged", "cap_add", "devices", "pid", "ipc", "userns_mode"} & set(service), name
         assert service.get("network_mode") == (None if name == "pod" else "service:pod"), name
         assert "docker.sock" not in json.dumps(service)
@@ -140,8 +146,8 @@ def test_mounts_exist_and_only_volumes_can_be_written_to() -> None:
                 continue
             assert read_only, f"{name}: {volume}"
             path = (ENVOY / source).resolve()
-            # The module is built, not committed. An engine must not make a folder in its place.
-            if path == paths.REPOSITORY / "dist" / "kafka_filter.wasm":
+            # What is built is not committed. An engine must not make a folder in its place.
+            if path in BUILT:
                 assert volume["bind"] == {"create_host_path": False}
             else:
                 assert path.exists(), f"{name}: no {source}"
@@ -167,7 +173,7 @@ def test_the_parts_meet_where_the_files_say() -> None:
     target = scrape["scrape_configs"][0]["static_configs"][0]["targets"][0]
     assert source["jsonData"]["timeInterval"] == scrape["global"]["scrape_interval"]
     listeners, clusters = _envoy_ports("envoy-three-brokers.yaml")
-    assert published == {*listeners, _port(source["url"]), _port(target), 3000}
+    assert published == {*listeners, _port(source["url"]), _port(target), 3000, _console_port(source["url"])}
     assert _envoy_ports("envoy.yaml") == (listeners[:1], clusters[:1])
     for at, name in enumerate(("kafka", "kafka-2", "kafka-3")):
         environment = SERVICES[name]["environment"]
@@ -219,6 +225,13 @@ def test_the_released_module_takes_the_place_of_the_built_one() -> None:
         assert module == f"{built['working_dir']}/{_module(name)}"
 
 
+def test_the_console_runs_as_nobody_and_writes_nowhere() -> None:
+    console = SERVICES["console"]
+    assert console["user"] == "65532:65532" and console["read_only"] is True
+    version = re.search(r'^version = "([^"]+)"', (paths.REPOSITORY / "Cargo.toml").read_text(), re.MULTILINE)
+    assert version and f"kafka-console-{version[1]}-" in compose.mounts(console)["/kafka-console"]
+
+
 KAFKA_ANSWERS, HTTP_ANSWERS = ENVOY / "compose" / "kafka-answers.sh", ENVOY / "compose" / "http-answers.sh"
 HTTP_ASKED = b"GET /ready HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
 # ApiVersions v0 with correlation id 7 and no client id, and the head of an answer without an error.
@@ -268,6 +281,13 @@ def _answer_once(server: socket.socket, size: int, answer: bytes) -> bytes:
 def _provisioned(name: str) -> Json:
     found: Json = yaml.safe_load((ENVOY / "grafana" / "provisioning" / name).read_text())
     return found
+
+
+def _console_port(prometheus: str) -> int:
+    """Where it listens, when it asks the Prometheus that the others ask."""
+    words = dict(word.split("=", 1) for word in SERVICES["console"]["command"])
+    assert words["--prometheus"] == words["--prometheus-url-public"] == prometheus
+    return _port(words["--listen"])
 
 
 def _port(address: str) -> int:

@@ -18,6 +18,7 @@ from compose import Json
 from lab import end_on_signals, paths, run_folder, unexpected_log_lines
 from lab.process import Child
 from pod import NOT_RUN
+from pod_scenario import CONSOLE
 
 HERE = Path(__file__).resolve().parent
 SERVICES: dict[str, Json] = compose.load()["services"]
@@ -29,6 +30,7 @@ def seen() -> Json:
     """What pod_scenario.py saw."""
     end_on_signals()
     paths.artifact()
+    assert CONSOLE.is_file(), f"{CONSOLE} is missing: run `make console`"
     folder = run_folder("compose")
     print(f"\nlogs: {folder}")
     command = [*_unshare(), paths.PYTHON, "-B", HERE / "pod_scenario.py", folder]
@@ -44,7 +46,7 @@ def seen() -> Json:
 def test_all_services_start_in_order_and_become_healthy(seen: Json) -> None:
     usual, further = seen["started"]
     assert usual == ["pod", "kafka", "envoy", "prometheus"]
-    assert further == ["kafka-2", "kafka-3", "producer", "consumer"]
+    assert further == ["kafka-2", "kafka-3", "console", "producer", "consumer"]
     assert set(seen["running"]) == {*usual, *further}
     # Grafana is the one service without a program here.
     assert {name for name, service in SERVICES.items() if service["image"].startswith(NOT_RUN)} == {"grafana"}
@@ -54,7 +56,8 @@ def test_all_services_start_in_order_and_become_healthy(seen: Json) -> None:
 def test_published_ports_can_be_reached_and_no_others(seen: Json) -> None:
     """An engine sends a published port to an address that is not the loopback one."""
     published = {int(port.rpartition(":")[2]) for port in SERVICES["pod"]["ports"]} - {3000}
-    assert set(seen["listening"]["everywhere"]) == set(seen["listening_three"]["everywhere"]) == published
+    assert set(seen["listening_three"]["everywhere"]) == published
+    assert set(seen["listening"]["everywhere"]) == published - {8085}
     assert seen["listening"]["here"] == [9092, 9192, 9292]
     assert seen["listening_three"]["here"] == [9092, 9093, 9094, 9192, 9193, 9194, 9292]
 
@@ -85,6 +88,13 @@ def test_prometheus_has_the_metrics(seen: Json) -> None:
     assert not metrics["opaque"]
 
 
+def test_the_console_has_the_topics(seen: Json) -> None:
+    page = seen["console"]
+    assert page["source"]["kind"] == "prometheus" and page["source"]["state"] == "ok", page["source"]
+    (table,) = [panel for panel in page["panels"] if panel["kind"] == "table"]
+    assert "orders" in {row[0] for row in table["rows"]}
+
+
 def test_rules_and_alerts_are_loaded_and_work(seen: Json) -> None:
     names = {rule["name"] for rule in seen["rules"]}
     assert {"KafkaFilterMissing", "kafka_filter:proxy:up"} <= names
@@ -103,7 +113,7 @@ def test_everything_ends_when_asked(seen: Json) -> None:
     """Nobody had to be killed, which loses a broker's last writes."""
     stopped = {**seen["stopped"], **seen["stopped_again"]}
     assert {name for name, status in stopped.items() if status == -9} == set()
-    assert stopped["envoy"] == stopped["prometheus"] == 0
+    assert stopped["envoy"] == stopped["prometheus"] == stopped["console"] == 0
     assert all(stopped[name] == SIGTERM_OF_JAVA for name in ("kafka", "kafka-2", "kafka-3"))
 
 

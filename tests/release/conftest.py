@@ -11,16 +11,15 @@ import pytest
 
 import registry
 import trees
-from lab import end_on_signals, free_port, paths, run_folder
+from lab import free_port, paths
+from lab.suite import folder, needs  # noqa: F401  (a fixture)
 
 # Two builds side by side on two cores take about a minute.
 BUILD_SECONDS = 600
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    end_on_signals()
-    if not paths.ARTIFACT.is_file() and not session.config.option.collectonly:
-        pytest.exit(f"{paths.ARTIFACT} is missing: run `make wasm` first", returncode=1)
+    needs(session, (paths.ARTIFACT, "make wasm"))
 
 
 @dataclass(frozen=True)
@@ -44,13 +43,6 @@ class Release:
     @property
     def digest(self) -> str:
         return self.file("digest").read_text().strip()
-
-
-@pytest.fixture(scope="session")
-def folder() -> Iterator[Path]:
-    made = run_folder("release")
-    print(f"\nlogs: {made}")
-    yield made
 
 
 @pytest.fixture(scope="session")

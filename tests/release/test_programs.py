@@ -1,8 +1,8 @@
-"""The images of the canary and of the gateway, written without an engine: what is in them, how they start, and that a
+"""The images of canary, gateway and console, written without an engine: what is in them, how they start, and that a
 registry takes them.
 
-The programs themselves are built with musl and minutes of time (`make canary-image`, `make gateway-image`); which bytes
-one has is nothing to the image, so here it is a text.
+The programs themselves are built with musl and minutes of time (`make canary-image` and its like); which bytes one has
+is nothing to the image, so here it is a text.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ sys.path.insert(0, str(paths.REPOSITORY / "release"))
 
 import oci  # noqa: E402
 from canary import CANARY  # noqa: E402
+from console import CONSOLE  # noqa: E402
 from facts import Facts  # noqa: E402
 from gateway import GATEWAY  # noqa: E402
 from program import USER, Program  # noqa: E402
@@ -31,7 +32,7 @@ PROGRAM, CERTIFICATES = b"\x7fELF and so on", b"-----BEGIN CERTIFICATE-----\n"
 FACTS = Facts("1.2.3", "Apache-2.0", 1_700_000_000, "abc", "https://github.com/some-owner/kafka-filter")
 
 
-@pytest.fixture(params=[CANARY, GATEWAY], ids=lambda program: program.name)
+@pytest.fixture(params=[CANARY, GATEWAY, CONSOLE], ids=lambda program: program.name)
 def program(request: pytest.FixtureRequest) -> Program:
     return request.param
 
@@ -52,7 +53,8 @@ def test_it_holds_the_program_and_certificates_and_nothing_else(program: Program
         assert executable and executable.read() == PROGRAM and certificates and certificates.read() == CERTIFICATES
 
 
-@pytest.mark.parametrize(("program", "ports"), [(CANARY, {"8080/tcp"}), (GATEWAY, {"4242/tcp", "8088/tcp"})])
+@pytest.mark.parametrize(("program", "ports"), [(CANARY, {"8080/tcp"}), (GATEWAY, {"4242/tcp", "8088/tcp"}),
+                                               (CONSOLE, {"8085/tcp"})])
 def test_it_starts_the_program_as_nobody(program: Program, ports: set[str], out: Path) -> None:
     manifest, [_, config] = oci.read(out / f"{program.name}.oci")
     told = json.loads(config.data)

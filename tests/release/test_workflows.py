@@ -33,6 +33,7 @@ PERMISSIONS = {
     ("release.yml", "release"): dict.fromkeys(("contents", "packages", "id-token", "attestations"), "write"),
     ("release.yml", "canary"): {"contents": "read", "packages": "write", "id-token": "write", "attestations": "write"},
     ("release.yml", "gateway"): {"contents": "read", "packages": "write", "id-token": "write", "attestations": "write"},
+    ("release.yml", "console"): {"contents": "read", "packages": "write", "id-token": "write", "attestations": "write"},
 }
 
 
@@ -99,7 +100,7 @@ def test_only_a_tag_makes_a_release_and_only_after_all_tests() -> None:
     assert workflow["jobs"]["test"]["uses"] == "./.github/workflows/ci.yml"
     assert "workflow_call" in _triggers(_read("ci.yml"))
     assert workflow["jobs"]["release"]["needs"] == "test"
-    assert all(workflow["jobs"][program]["needs"] == "release" for program in ("canary", "gateway"))
+    assert all(workflow["jobs"][program]["needs"] == "release" for program in ("canary", "gateway", "console"))
 
 
 def test_a_release_is_checked_first_and_published_last() -> None:
@@ -114,7 +115,7 @@ def test_a_release_is_checked_first_and_published_last() -> None:
 def test_what_is_signed_is_a_digest() -> None:
     """A tag can be moved between pushing and signing."""
     signs = [step for step in _steps("release.yml") if step.get("run", "").startswith("cosign sign")]
-    assert len(signs) == 3
+    assert len(signs) == 4
     for sign in signs:
         assert sign["run"] == 'cosign sign --yes "$NAME@$DIGEST"'
         assert sign["env"]["DIGEST"] == "${{ steps.facts.outputs.digest }}"
