@@ -5,13 +5,13 @@
 //! [`store`] -> [`ring`], [`symbols`]; [`eval`] reads the store.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-use self::eval::{Evaluation, Reading};
+use self::eval::{Evaluation, Pieces, Reading};
 #[cfg(test)]
 pub(crate) use self::rounds::scripted;
 use self::rounds::{Shared, Watched, locked};
@@ -227,7 +227,7 @@ impl Direct {
     }
 
     fn read<T>(&self, work: impl FnOnce(&Store) -> T) -> T {
-        work(&self.shared.store.read().unwrap_or_else(PoisonError::into_inner))
+        work(&self.shared.store.piece())
     }
 }
 
@@ -257,7 +257,7 @@ fn lines(
     // The store is swept once in many ticks, so that the second time it is not.
     let in_pieces = (0..2).find_map(|_| evaluate(Reading::Pieces(store)).ok());
     let mut lines = in_pieces.unwrap_or_else(|| {
-        let store = store.read().unwrap_or_else(PoisonError::into_inner);
+        let store = store.piece();
         evaluate(Reading::Whole(&store)).unwrap_or_default()
     });
     for line in &mut lines {

@@ -5,7 +5,7 @@
 //! scrape. Numbers that are not finite are left out.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use self::fold::{Folding, Levels, Span, Sums};
@@ -20,11 +20,23 @@ mod fold;
 pub(crate) mod quantile;
 mod select;
 
+/// A store that others write to whenever nobody reads it.
+pub(crate) trait Pieces {
+    /// Keeps writers waiting as long as what it returns is held.
+    fn piece(&self) -> RwLockReadGuard<'_, Store>;
+}
+
+impl Pieces for RwLock<Store> {
+    fn piece(&self) -> RwLockReadGuard<'_, Store> {
+        self.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Where an evaluation reads.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) enum Reading<'a> {
     /// For some milliseconds at a time, so that scrapes are folded in between: they wait for readers.
-    Pieces(&'a RwLock<Store>),
+    Pieces(&'a dyn Pieces),
     /// Nobody writes.
     Whole(&'a Store),
 }
@@ -75,7 +87,7 @@ impl<'a> Evaluation<'a> {
         };
         match reading {
             Reading::Whole(store) => begin(store),
-            Reading::Pieces(lock) => begin(&lock.read().unwrap_or_else(PoisonError::into_inner)),
+            Reading::Pieces(pieces) => begin(&pieces.piece()),
         }
     }
 
@@ -253,8 +265,8 @@ impl<'a> Evaluation<'a> {
     fn read<T>(&self, work: impl FnOnce(&Store) -> T) -> Result<T, Swept> {
         match self.reading {
             Reading::Whole(store) => Ok(work(store)),
-            Reading::Pieces(lock) => {
-                let store = lock.read().unwrap_or_else(PoisonError::into_inner);
+            Reading::Pieces(pieces) => {
+                let store = pieces.piece();
                 if store.sweeps() == self.sweeps { Ok(work(&store)) } else { Err(Swept) }
             }
         }

@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::cell::Cell;
 
 use super::*;
 use crate::direct::store::{Limits, SeriesId};
@@ -236,60 +236,64 @@ fn ratios_meet_by_their_labels() {
     assert_eq!(lab.now(&Expr::Ratio(by_topic(), Box::new(other)), MINUTE), [named("orders", 1.0)]);
 }
 
-/// Scrapes are folded in, ticks close and the store is swept while one answer is being made of thousands of pieces: all
-/// series count the same, a number that tells the tick, so that an answer of two ticks would show.
+/// A store to which something is written before each piece that is read of it.
+struct WrittenBetween<W> {
+    store: RwLock<Store>,
+    write: W,
+}
+
+impl<W: Fn(&mut Store)> Pieces for WrittenBetween<W> {
+    fn piece(&self) -> RwLockReadGuard<'_, Store> {
+        (self.write)(&mut self.store.write().unwrap());
+        self.store.read().unwrap()
+    }
+}
+
+/// Scrapes are folded in and ticks close between the pieces of an answer: all series count the same, a number that tells
+/// the tick, so that an answer of two ticks would show. Where the store is swept between them there is no answer.
 #[test]
 fn an_answer_is_of_one_tick_whatever_is_counted_meanwhile() {
     let mut lab = Lab::new();
     lab.store = Store::new(Limits::of(Duration::from_secs(900)));
     let topics: Vec<String> = (0..3 * FOLDED_AT_ONCE).map(|topic| format!("t{topic}")).collect();
     let ids: Vec<SeriesId> = topics.iter().map(|topic| errors(&mut lab, topic, "X")).collect();
-    let tick = |store: &mut Store, number: i32| {
-        ids.iter().for_each(|id| store.grow(*id, f64::from(number)));
-        store.close(i64::from(number) * 10_000);
+    let number = Cell::new(0);
+    let write = |store: &mut Store| {
+        ids.iter().for_each(|id| store.grow(*id, f64::from(number.get())));
+        // One that comes and goes, so that symbols and places are used again.
+        let part = part_of(ERRORS, Role::Plain).unwrap();
+        let labels = ["source", &format!("new{}", number.get()), "Produce", "X"].map(Box::from);
+        let id = store.take(part, &labels).unwrap();
+        store.grow(id, 1e9);
+        store.give_back(id);
+        store.close(i64::from(number.get()) * 10_000);
+        number.set(number.get() + 1);
     };
-    (0..100).for_each(|number| tick(&mut lab.store, number));
-    let (lock, done) = (RwLock::new(lab.store), AtomicBool::new(false));
+    (0..100).for_each(|_| write(&mut lab.store));
+    let shared = WrittenBetween { store: RwLock::new(lab.store), write };
     let expr = Expr::Increase(select(ERRORS, &["topic"]));
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            for number in 100.. {
-                if done.load(Ordering::Relaxed) {
-                    break;
-                }
-                tick(&mut lock.write().unwrap(), number);
-                // One that comes and goes, so that symbols and places are used again.
-                let mut store = lock.write().unwrap();
-                let part = part_of(ERRORS, Role::Plain).unwrap();
-                let labels = ["source", &format!("new{number}"), "Produce", "X"].map(Box::from);
-                let id = store.take(part, &labels).unwrap();
-                store.grow(id, 1e9);
-                store.give_back(id);
-            }
-        });
-        let (mut whole, mut swept) = (0, 0);
-        let mut wrong: Vec<Line> = Vec::new();
-        let end = std::time::Instant::now() + Duration::from_secs(20);
-        while whole < 50 && wrong.is_empty() && std::time::Instant::now() < end {
-            let mut at_ms = 0;
-            let points = |store: &Store| {
-                at_ms = *store.times_ms().back().unwrap_or(&0);
-                vec![store.times_ms().len() - 1]
-            };
-            match Evaluation::new(Reading::Pieces(&lock), TEN, TEN, points).lines(&expr) {
-                Err(Swept) => swept += 1,
-                Ok(mut lines) => {
-                    lines.retain(|line| line.labels.iter().all(|topic| topic.starts_with('t')));
-                    let all_there = lines.len() == topics.len();
-                    lines.retain(|line| !all_there || line.points != [Some(seconds(at_ms) / 10.0)]);
-                    wrong = lines;
-                    whole += 1;
-                }
-            }
-        }
-        // The writer ends before anything is said of the answers.
-        done.store(true, Ordering::Relaxed);
-        assert!(wrong.is_empty(), "{} lines, {:?}", wrong.len(), wrong.first());
-        assert!(whole >= 50, "{whole} answers, {swept} times swept");
-    });
+    let (mut whole, mut swept) = (0, 0);
+    for _ in 0..100 {
+        let (mut at, sweeps) = (0.0, shared.store.read().unwrap().sweeps());
+        let newest = |store: &Store| {
+            at = seconds(*store.times_ms().back().unwrap()) / 10.0;
+            vec![store.times_ms().len() - 1]
+        };
+        let before = number.get();
+        let lines = Evaluation::new(Reading::Pieces(&shared), TEN, TEN, newest).lines(&expr);
+        let was_swept = shared.store.read().unwrap().sweeps() > sweeps;
+        let Ok(mut lines) = lines else {
+            assert!(was_swept, "no answer, and no sweep");
+            swept += 1;
+            continue;
+        };
+        // Once to begin, to count and to select, and once for each piece that is folded.
+        assert!(number.get() - before >= 6, "{} ticks beside the answer", number.get() - before);
+        lines.retain(|line| line.labels.iter().all(|topic| topic.starts_with('t')));
+        assert_eq!(lines.len(), topics.len());
+        lines.retain(|line| line.points != [Some(at)]);
+        assert!(lines.is_empty(), "{} of {} lines, {:?}", lines.len(), topics.len(), lines.first());
+        whole += 1;
+    }
+    assert!(whole > 80 && swept > 5, "{whole} answers, {swept} swept away");
 }
