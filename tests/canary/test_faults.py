@@ -18,6 +18,8 @@ from lab import Gate, Kafka, Listener, Stats, free_port, tools, wait_until
 FAILED = "kafka_canary_records_produce_failed_total"
 READ = "kafka_canary_records_consumed_total"
 DUE = "kafka_canary_produce_due_total"
+# Bytes a second that hold the canary's requests up for seconds.
+HELD_UP = 500
 
 
 def _of(stats: Stats, name: str, partition: int) -> float:
@@ -225,7 +227,7 @@ def test_throttling_is_latency_and_what_is_deleted_unread_is_lost(here: Path, si
     with Canary(here, single.bootstrap, topic, settings) as canary:
         canary.wait_for("a steady state", lambda stats: stats.total(READ) >= 30)
         before = canary.stats()
-        _quota(single, client, "--add-config", "consumer_byte_rate=150")
+        _quota(single, client, "--add-config", f"consumer_byte_rate={HELD_UP}")
         try:
             slow = canary.wait_for("late reading", lambda stats: _seconds_above(stats - before, "end_to_end", "1") >= 3)
             assert _seconds_above(slow - before, "produce", "1") == 0, "writing is not held up"
@@ -250,7 +252,7 @@ def test_slow_acknowledgements(here: Path, single: Kafka) -> None:
     with Canary(here, single.bootstrap, "slow", settings) as canary:
         canary.wait_for("a steady state", lambda stats: stats.total(READ) >= 30)
         before = canary.stats()
-        _quota(single, client, "--add-config", "producer_byte_rate=150")
+        _quota(single, client, "--add-config", f"producer_byte_rate={HELD_UP}")
         try:
             canary.wait_for("slow writing", lambda stats: _seconds_above(stats - before, "produce", "1") >= 3)
         finally:
