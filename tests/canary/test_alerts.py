@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from lab import paths
-from lab.prometheus import promtool
+from lab.rules import Case, Rules, says_what_is_next, seen_both_ways
 
-DEPLOY = paths.REPOSITORY / "crates" / "kafka-canary" / "deploy"
-RECORDING, ALERTS = DEPLOY / "recording-rules.yaml", DEPLOY / "alerts.yaml"
+RULES = Rules(paths.REPOSITORY / "crates" / "kafka-canary" / "deploy", paths.REPOSITORY / "docs" / "canary-reference.md",
+              r"kafka_canary[_:][\w:]*\w")
 JOB = 'job="kafka-canary"'
 HOURS = 8 * 60
-
-
-@dataclass(frozen=True)
-class Case:
-    """Series, and the alerts that fire on them `minutes` after they began: name to the labels of each."""
-
-    name: str
-    series: dict[str, str]
-    minutes: int
-    fires: dict[str, list[dict[str, str]]]
 
 
 def _due(values: str, partition: int = 0) -> dict[str, str]:
@@ -110,64 +96,27 @@ CASES = [
 ]
 
 
-def _rules(path: Path) -> list[dict[str, Any]]:
-    return [rule for group in yaml.safe_load(path.read_text())["groups"] for rule in group["rules"]]
-
-
-NAMES = [rule["alert"] for rule in _rules(ALERTS)]
+ALERTS = RULES.listed(RULES.alerts)
 
 
 def test_promtool_accepts_them() -> None:
-    promtool("check", "rules", RECORDING, ALERTS)
-    promtool("check", "config", DEPLOY / "prometheus.yaml")
+    RULES.check()
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_hand_made_series(case: Case, tmp_path: Path) -> None:
-    """Annotations are left out here: their text is checked below."""
-    groups = yaml.safe_load(ALERTS.read_text())["groups"]
-    severities = {}
-    for rule in (rule for group in groups for rule in group["rules"]):
-        del rule["annotations"]
-        severities[rule["alert"]] = rule["labels"]
-    (tmp_path / "alerts.json").write_text(json.dumps({"groups": groups}))
-    order = [group["name"] for path in (RECORDING, ALERTS) for group in yaml.safe_load(path.read_text())["groups"]]
-    expected = [{"alertname": name, "eval_time": f"{case.minutes}m",
-                 "exp_alerts": [{"exp_labels": severities[name] | labels} for labels in fires]}
-                for name, fires in case.fires.items()]
-    series = [{"series": name, "values": values} for name, values in case.series.items()]
-    suite = {"rule_files": [str(RECORDING), "alerts.json"], "evaluation_interval": "1m", "group_eval_order": order,
-             "tests": [{"interval": "1m", "input_series": series, "alert_rule_test": expected}]}
-    (tmp_path / "tests.json").write_text(json.dumps(suite))
-    assert "SUCCESS" in promtool("test", "rules", tmp_path / "tests.json")
+    RULES.fire(case, tmp_path)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [alert["alert"] for alert in ALERTS])
 def test_each_alert_is_seen_both_ways(name: str) -> None:
-    seen = [bool(case.fires[name]) for case in CASES if name in case.fires]
-    assert True in seen and False in seen
+    assert seen_both_ways(name, CASES)
 
 
-@pytest.mark.parametrize("alert", _rules(ALERTS), ids=lambda rule: rule["alert"])
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda rule: rule["alert"])
 def test_an_alert_says_what_is_next(alert: dict[str, Any]) -> None:
-    assert alert["labels"]["severity"] in ("critical", "warning")
-    assert set(alert["annotations"]) == {"summary", "description", "runbook"}
-    assert "Next: " in alert["annotations"]["description"] and "$value" in alert["annotations"]["description"]
-    path, _, anchor = alert["annotations"]["runbook"].partition("#")
-    headings = re.findall(r"^### (\w+)$", (paths.REPOSITORY / path).read_text(), re.MULTILINE)
-    assert anchor == alert["alert"].lower() and alert["alert"] in headings
+    says_what_is_next(alert)
 
 
 def test_rules_name_metrics_that_there_are() -> None:
-    """Against the reference page, which is generated from the program."""
-    page = (paths.REPOSITORY / "docs" / "canary-reference.md").read_text()
-    known = {name: set(re.findall(r"`(\w+)`", labels))
-             for name, labels in re.findall(r"^\| `(kafka_canary_\w+)` \| \w+ \| ([^|]*) \|", page, re.MULTILINE)}
-    recorded = {rule["record"] for rule in _rules(RECORDING)}
-    for rule in _rules(RECORDING) + _rules(ALERTS):
-        text = rule["expr"] + " " + rule.get("annotations", {}).get("description", "")
-        for name, selector in re.findall(r"\b(kafka_canary[_:][\w:]*\w)(?:\{([^}]*)\})?", text):
-            base = re.sub(r"_(bucket|count|sum)$", "", name)
-            assert name in recorded or base in known, f"{name} is neither a metric nor recorded"
-            labels = set(re.findall(r"(\w+)\s*[=!]", selector)) - {"job", "le"}
-            assert name in recorded or labels <= known[base], f"{name} has no {labels - known[base]}"
+    RULES.name_what_there_is()
