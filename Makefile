@@ -26,13 +26,17 @@ WASM_HOST := -p kafka-filter-wasm-tests
 # The crates whose tests run once more where usize has 32 bits.
 CORE := -p kafka-wire -p kafka-filter
 
+# A workspace of its own: see fuzz/Cargo.toml.
+FUZZ := --manifest-path fuzz/Cargo.toml
+
 # The console's pages, which its program carries inside.
 WEB := crates/kafka-console/web
 NPM := npm --prefix $(WEB) --no-audit --no-fund
 
-# A program of the workspace in dist/, replaced at once: one that runs goes on with the old file.
+# A program of the workspace in dist/, replaced at once: one that runs goes on with the old file. All are selected, so that
+# its libraries have the features that they are tested with, and are compiled once.
 define program
-	$(CARGO) build --locked --release -p $(1)
+	$(CARGO) build --locked $(TOOLS) --bin $(1)
 	@mkdir -p dist
 	@cp $(TARGET_FOLDER)/release/$(1) dist/.$(1).new
 	@mv dist/.$(1).new dist/$(1)
@@ -89,9 +93,11 @@ test: setup check test-unit test-wasm test-lanes ## everything: sets up, checks,
 .PHONY: check
 check: setup-rust $(WEB)/node_modules/.package-lock.json ## formatting, lints, documentation, licences, generated files, house rules
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt $(FUZZ) --check
 	$(CARGO) clippy --locked --all-targets $(NATIVE) $(WASM_HOST) -- -D warnings
 	$(CARGO) clippy --locked --all-targets $(TOOLS) -- -D warnings
 	$(CARGO) clippy --locked --target wasm32-wasip1 $(WASM) -- -D warnings
+	$(CARGO) clippy --locked --all-targets $(FUZZ) -- -D warnings
 	$(DOC) $(NATIVE)
 	$(DOC) $(TOOLS)
 	$(DOC) --target wasm32-wasip1 $(WASM)
@@ -108,7 +114,7 @@ check: setup-rust $(WEB)/node_modules/.package-lock.json ## formatting, lints, d
 test-unit: setup-schemas $(WEB)/node_modules/.package-lock.json ## rules of each module, every API and version, and the laws on known hostile input
 	$(CARGO) test --locked $(NATIVE)
 	$(CARGO) test --locked $(TOOLS)
-	$(CARGO) test --locked --manifest-path fuzz/Cargo.toml
+	$(CARGO) test --locked $(FUZZ)
 	$(NPM) test
 
 .PHONY: test-wasm

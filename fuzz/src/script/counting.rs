@@ -132,7 +132,7 @@ impl Builder<'_> {
 
 /// How many partitions open connections have told positions of.
 fn told(slots: &[Slot]) -> usize {
-    slots.iter().map(|slot| slot.positions.len()).sum()
+    slots.iter().map(|slot| slot.positions.count()).sum()
 }
 
 /// Whether a broker that replicates asks.

@@ -141,8 +141,8 @@ impl Positions {
         self.partitions.values().map(lag).sum()
     }
 
-    /// Partitions that were named.
-    pub fn len(&self) -> usize {
+    /// How many partitions were named.
+    pub fn count(&self) -> usize {
         self.partitions.len()
     }
 }

@@ -11,12 +11,14 @@ pub struct GroupLags {
     /// Topics that a broker has named for sure, and ids that it has told.
     names: BTreeSet<Vec<u8>>,
     ids: BTreeSet<Vec<u8>>,
-    /// By reporter, topic and partition.
-    marks: BTreeMap<(usize, Vec<u8>, i64), i64>,
-    /// The same by group.
-    committed: BTreeMap<Vec<u8>, BTreeMap<(usize, Vec<u8>, i64), i64>>,
+    marks: Offsets,
+    /// By group.
+    committed: BTreeMap<Vec<u8>, Offsets>,
     is_lost: bool,
 }
+
+/// By reporter, topic and partition.
+type Offsets = BTreeMap<(usize, Vec<u8>, i64), i64>;
 
 impl GroupLags {
     /// Something happened of which this model does not know what it does.
