@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -49,6 +50,7 @@ def all_parts() -> list[Part]:
     """Every part, in the order of installing: what most others wait for stands first."""
     current, previous = paths.KAFKA_CURRENT, paths.KAFKA_PREVIOUS
     return [
+        _rust(),
         _kafka(current),
         _messages(current),
         _python(),
@@ -77,7 +79,7 @@ def all_parts() -> list[Part]:
 def groups() -> dict[str, list[str]]:
     """Names for sets of parts, so that a demo need not wait for what only tests use."""
     current, previous = paths.KAFKA_CURRENT, paths.KAFKA_PREVIOUS
-    demo = [f"kafka-{current}", "python"]
+    demo = ["rust-toolchain", f"kafka-{current}", "python"]
     schemas = [f"{kind}-{v}" for v in (current, previous) for kind in ("kafka", "messages")]
     return {
         "demo": demo,
@@ -91,7 +93,7 @@ def groups() -> dict[str, list[str]]:
         "console": [*demo, "prometheus", "chromium", "playwright", "npm-console"],
         "release": [*demo, "kcat", "cyclonedx"],
         "bench-gateway": [*demo, "wrk"],
-        "rust": ["wasm-bindgen-cli", "cargo-deny"],
+        "rust": ["rust-toolchain", "wasm-bindgen-cli", "cargo-deny"],
         "fuzz": ["cargo-fuzz", "nightly"],
         "default": [part.name for part in all_parts() if part.name not in ("cargo-fuzz", "nightly", "wrk")],
     }
@@ -332,20 +334,47 @@ def _cargo(crate: str, program: str) -> Part:
                 (paths.CARGO_BIN / program).exists, install, _needs_cargo)
 
 
+def _rust() -> Part:
+    """What rust-toolchain.toml says. rustup brings it by itself, but not where that is turned off, nor a target that was
+    added after the toolchain had been installed."""
+    file = paths.REPOSITORY / "rust-toolchain.toml"
+    pins = tomllib.loads(file.read_text())["toolchain"]
+    channel, targets, components = pins["channel"], pins["targets"], pins["components"]
+    wanted = [*(f"lib/rustlib/{target}/lib" for target in targets), *(f"bin/{_PROGRAMS[name]}" for name in components)]
+
+    def present() -> bool:
+        return any(all((home / name).exists() for name in wanted) for home in _toolchains(channel))
+
+    def install() -> None:
+        if not present():
+            _run(["rustup", "toolchain", "install", channel, "--profile", pins["profile"],
+                  "--target", ",".join(targets), "--component", ",".join(components)])
+
+    return Part("rust-toolchain", f"Rust {channel} with the targets and components of {file.name}", file.read_text(), present,
+                install, _needs_rustup)
+
+
+# The programs by which a component of a toolchain is seen.
+_PROGRAMS = {"clippy": "cargo-clippy", "rustfmt": "rustfmt"}
+
+
 def _nightly() -> Part:
     toolchain = PINS["rust"]["nightly"]
 
     def install() -> None:
         _run(["rustup", "toolchain", "install", toolchain, "--profile", "minimal"])
 
-    def needs() -> list[str]:
-        return [] if shutil.which("rustup") else ["rustup is not on PATH: see https://rustup.rs"]
+    return Part("nightly", f"Rust {toolchain} for fuzzing", toolchain, lambda: bool(_toolchains(toolchain)), install,
+                _needs_rustup)
 
-    def present() -> bool:
-        home = Path(os.environ.get("RUSTUP_HOME") or Path.home() / ".rustup")
-        return any((home / "toolchains").glob(f"{toolchain}-*"))
 
-    return Part("nightly", f"Rust {toolchain} for fuzzing", toolchain, present, install, needs)
+def _toolchains(channel: str) -> list[Path]:
+    home = Path(os.environ.get("RUSTUP_HOME") or Path.home() / ".rustup")
+    return list((home / "toolchains").glob(f"{channel}-*"))
+
+
+def _needs_rustup() -> list[str]:
+    return [] if shutil.which("rustup") else ["rustup is not on PATH: see https://rustup.rs"]
 
 
 def _needs_java() -> list[str]:
