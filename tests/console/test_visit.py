@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from browser import DESKTOP, PHONE, Tab
 from conftest import Opener
-from console import Console
+from console import WINDOW, Console
+from lab import Prometheus
 
 FOCUSED = """() => { const one = document.activeElement, box = one.getBoundingClientRect();
   const text = [...one.childNodes].filter((child) => child.nodeName !== "KBD").map((child) => child.textContent)
@@ -122,16 +124,66 @@ def test_live_numbers_move_and_pause_holds_them(open_tab: Opener, both: dict[str
     tab.page.wait_for_function("(held) => document.querySelector('main').innerText !== held", arg=held, timeout=10_000)
 
 
-def test_each_number_tells_its_promql(open_tab: Opener, both: dict[str, Console]) -> None:
+def test_each_number_tells_its_promql(open_tab: Opener, both: dict[str, Console], prometheus: Prometheus,
+                                      steady: None) -> None:
     """What a cell's own popover says is a query, and Prometheus answers it with the cell's number."""
-    tab = open_tab(both["prometheus"], "/topics")
+    tab = open_tab(both["prometheus"], f"/topics?window={WINDOW}s")
     cell = tab.page.locator("[data-panel=topics] tbody tr", has=tab.page.locator("th", has_text="orders")).locator(
         "[data-column=written_records]").first
+    value = float(cell.get_attribute("data-value") or "nan")
     cell.locator("button").first.click()
-    told = tab.page.locator("[role=dialog] code")
-    told.wait_for()
-    query = told.inner_text()
+    query = told(tab)
     assert "kafka_filter_topic_produced_records_total" in query and 'topic="orders"' in query
+    assert prometheus.value(query) == pytest.approx(value, rel=0.08) and value > 1
+
+
+def test_the_map_answers_to_the_pointer(open_tab: Opener, both: dict[str, Console], prometheus: Prometheus,
+                                        steady: None) -> None:
+    """On a ribbon and on a box: numbers beside it, what belongs to it stays bright; a click says more."""
+    tab = open_tab(both["prometheus"], f"/map?window={WINDOW}s")
+    readout, ribbon = tab.page.locator(".map-readout"), tab.page.locator(f'[data-edge="{RIBBON}"]')
+    assert "Point at" in readout.inner_text()
+    x, y = ribbon.evaluate(ON_TOP)
+    tab.page.mouse.move(x, y)
+    tab.page.wait_for_function("() => document.querySelector('.map-readout').innerText.includes('→')")
+    said = readout.inner_text()
+    assert re.fullmatch(r"orders-service → orders\s+[\d.]+\s\w*B/s\s+[\d.]+\srecords/s", said), said
+    lit = tab.page.locator("[data-edge].lit").evaluate_all("(all) => all.map((one) => one.dataset.edge)")
+    assert RIBBON in lit and not [edge for edge in lit if "topic:clicks" in edge]
+    value = float(ribbon.get_attribute("data-value") or "nan")
+    tab.page.mouse.click(x, y)
+    query = told(tab)
+    assert 'client_id="orders-service"' in query and 'topic="orders"' in query
+    assert prometheus.value(query) == pytest.approx(value, rel=0.08) and value > 1
+    tab.page.keyboard.press("Escape")
+    box = tab.page.locator('[data-node="topic:clicks"]')
+    box.hover()
+    tab.page.wait_for_function("() => document.querySelector('.map-readout').innerText.startsWith('clicks')")
+    assert "B/s" in readout.inner_text()
+    box.locator("a").click()
+    tab.page.wait_for_url("**/topics/clicks*")
+    tab.settle()
+
+
+RIBBON = "client:orders-service|topic:orders"
+
+# A place on a ribbon where no other lies over it, in the window.
+ON_TOP = """(path) => {
+  path.scrollIntoView({block: "center"});
+  const length = path.getTotalLength(), frame = path.ownerSVGElement.getBoundingClientRect();
+  for (let share = 0.1; share < 0.9; share += 0.05) {
+    const at = path.getPointAtLength(length * share), x = frame.left + at.x, y = frame.top + at.y;
+    if (document.elementFromPoint(x, y) === path) return [x, y];
+  }
+  throw new Error("covered from end to end");
+}"""
+
+
+def told(tab: Tab) -> str:
+    """The query in the popover that is open."""
+    code = tab.page.locator("[role=dialog] code")
+    code.wait_for()
+    return code.inner_text()
 
 
 def test_light_and_dark_by_hand(open_tab: Opener, both: dict[str, Console]) -> None:
