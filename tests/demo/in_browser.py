@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import http.client
 from pathlib import Path
 from types import TracebackType
 
 from lab import Child, Envoy, Failed, free_port, paths, wait_until
+from lab.web import ask
 
 PROGRAM = paths.REPOSITORY / "dist" / "kafka-console"
 SCRAPE_SECONDS = 2
@@ -34,7 +34,8 @@ class Console:
             self._child = Child("kafka-console", [
                 PROGRAM, "--listen", f"127.0.0.1:{self._port}", "--proxy", f"http://127.0.0.1:{self._envoy.admin_port}",
                 "--scrape-interval", f"{SCRAPE_SECONDS}s"], self._folder / "console.log")
-            wait_until("the console to answer", self._answers, 10, self._child)
+            wait_until("the console to answer", lambda: ask(self._port, "/healthy", timeout=5).status == 200, 10,
+                       self._child)
             self.where = self.url
         except (Failed, OSError) as problem:
             self.where = f"did not start: {str(problem).splitlines()[0]}, see {self._folder / 'console.log'}"
@@ -44,13 +45,3 @@ class Console:
                  trace: TracebackType | None) -> None:
         if self._child:
             self._child.stop()
-
-    def _answers(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=5)
-        try:
-            connection.request("GET", "/healthy")
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()

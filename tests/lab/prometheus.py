@@ -21,6 +21,7 @@ from typing import Any
 
 from .paths import Missing
 from .process import Child, Failed, free_port, wait_until
+from .web import ask
 
 Json = dict[str, Any]
 
@@ -79,7 +80,8 @@ class Prometheus:
             f"--web.listen-address=127.0.0.1:{self.port}", "--log.level=warn"]
         self._child = Child(self.name, command, self.folder / f"{self.name}.log")
         try:
-            wait_until(f"{self.name} to be ready", self._is_ready, timeout, self._child)
+            wait_until(f"{self.name} to be ready", lambda: ask(self.port, "/-/ready", timeout=5).status == 200, timeout,
+                       self._child)
         except BaseException:
             self.stop()
             raise
@@ -171,16 +173,6 @@ class Prometheus:
             text = text.replace(old, new)
         config: Json = yaml.safe_load(text)
         return {**config, "rule_files": [str(path.parent / name) for name in config.get("rule_files", [])]}
-
-    def _is_ready(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-        try:
-            connection.request("GET", "/-/ready")
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
 
 
 def scrape(job: str, ports: Sequence[int], path: str = "/metrics", rule_files: Sequence[Path] = ()) -> Json:
