@@ -4,6 +4,8 @@
 
 use serde::Serialize;
 
+use crate::terms::{Health, Kind};
+
 /// One page of the console.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Page {
@@ -35,7 +37,7 @@ pub struct Page {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SourceState {
     /// Which of the two.
-    pub kind: SourceKind,
+    pub kind: Kind,
     /// How it is.
     pub state: Health,
     /// What is wrong.
@@ -48,32 +50,6 @@ pub struct SourceState {
     pub age_seconds: Option<f64>,
     /// Where people's browsers reach Prometheus, when that was configured.
     pub prometheus_url: Option<String>,
-}
-
-/// Where numbers come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SourceKind {
-    /// Scraped from Envoy's admin listeners by the console itself.
-    Direct,
-    /// Asked of Prometheus.
-    Prometheus,
-}
-
-/// How a source is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Health {
-    /// Fresh numbers.
-    Ok,
-    /// No two scrapes yet, so no rates.
-    Starting,
-    /// Answers, but nothing of the filter in them.
-    Empty,
-    /// Numbers, but old ones.
-    Stale,
-    /// No answer.
-    Unreachable,
 }
 
 /// A sentence above the numbers.

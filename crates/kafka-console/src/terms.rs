@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::Serialize;
+
 /// What the direct source scrapes, and how.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DirectSettings {
@@ -39,7 +41,8 @@ pub struct PrometheusSettings {
 }
 
 /// Which of the two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Scrapes proxies itself.
     Direct,
@@ -48,7 +51,8 @@ pub enum Kind {
 }
 
 /// How it is with a source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Health {
     /// Numbers are there and fresh.
     Ok,

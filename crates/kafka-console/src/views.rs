@@ -5,8 +5,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::page::{self, Note, NoteTone, Page, PageEntry, Panel, SourceKind, SourceState, Tile};
-use crate::source::{Health, Kind, Source, SourceError, State};
+use crate::page::{Note, NoteTone, Page, PageEntry, Panel, SourceState, Tile};
+use crate::source::{Health, Source, SourceError, State};
 use asked::{Asked, Name};
 use series::Series;
 
@@ -66,8 +66,8 @@ pub async fn page(source: &Source, public_url: Option<&str>, asked: &Asked) -> P
     let mut state = source_state(source.state(), public_url);
     let mut notes = Vec::new();
     let parts = made.unwrap_or_else(|error| {
-        if state.state == page::Health::Ok {
-            state.state = page::Health::Unreachable;
+        if state.state == Health::Ok {
+            state.state = Health::Unreachable;
         }
         state.message.get_or_insert(error.message.clone());
         state.remedy.get_or_insert(error.remedy.clone());
@@ -133,17 +133,8 @@ fn title(asked: &Asked) -> String {
 
 fn source_state(state: State, public_url: Option<&str>) -> SourceState {
     SourceState {
-        kind: match state.kind {
-            Kind::Direct => SourceKind::Direct,
-            Kind::Prometheus => SourceKind::Prometheus,
-        },
-        state: match state.health {
-            Health::Ok => page::Health::Ok,
-            Health::Starting => page::Health::Starting,
-            Health::Empty => page::Health::Empty,
-            Health::Stale => page::Health::Stale,
-            Health::Unreachable => page::Health::Unreachable,
-        },
+        kind: state.kind,
+        state: state.health,
         message: state.message,
         remedy: state.remedy,
         scrape_seconds: state.scrape_interval.as_secs_f64(),

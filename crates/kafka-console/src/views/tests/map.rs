@@ -1,7 +1,7 @@
 //! The map: who writes what, who reads it, and what is not drawn.
 
 use super::*;
-use crate::page::MapPanel;
+use crate::page::{MapNode, MapPanel};
 
 fn map(page: &Page) -> &MapPanel {
     let found = page.panels.iter().find_map(|panel| match panel {
@@ -77,8 +77,7 @@ async fn the_map_has_who_writes_what_and_who_reads_it() {
 #[tokio::test]
 async fn a_search_leaves_what_is_found_and_what_it_is_tied_to() {
     let page = page_of(&shop(), "map", &[("search", "BILL")]).await;
-    let names =
-        |nodes: &[page::MapNode]| nodes.iter().map(|node| node.id.clone()).collect::<Vec<_>>();
+    let names = |nodes: &[MapNode]| nodes.iter().map(|node| node.id.clone()).collect::<Vec<_>>();
     assert_eq!(names(&map(&page).writers), Vec::<String>::new());
     assert_eq!(names(&map(&page).topics), ["topic:orders"]);
     assert_eq!(names(&map(&page).readers), ["client:billing", "group:billing"]);
