@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 from lab import wait_until
 
@@ -33,12 +33,13 @@ class Topics:
         self.admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
 
     def make(self, *names: str, partitions: int = 1, replicas: int = 1, **config: str) -> None:
-        """`max_message_bytes="100"` stands for `max.message.bytes`. Ready when every partition has a leader."""
+        """`max_message_bytes="100"` stands for `max.message.bytes`. Ready when every partition is served."""
         settings = {name.replace("_", "."): value for name, value in config.items()}
         new = [NewTopic(name, partitions, replicas, config=settings) for name in names]
         for made in self.admin.create_topics(new, operation_timeout=15).values():
             made.result(20)
         wait_until("leaders of new topics", lambda: self._led(names), 20)
+        wait_until("brokers to serve new topics", lambda: self._served(names, partitions), 20)
 
     def delete(self, name: str) -> None:
         self.admin.delete_topics([name], operation_timeout=15)[name].result(20)
@@ -97,6 +98,17 @@ class Topics:
         known = self.admin.list_topics(timeout=10).topics
         return all(name in known and known[name].partitions and all(
             partition.leader >= 0 for partition in known[name].partitions.values()) for name in names)
+
+    def _served(self, names: tuple[str, ...], partitions: int) -> bool:
+        """A leader is named some milliseconds before it serves. What is written meanwhile is sent again, and comes
+        behind what is written then."""
+        ends = {TopicPartition(name, number): OffsetSpec.latest() for name in names for number in range(partitions)}
+        try:
+            for found in self.admin.list_offsets(ends, request_timeout=10).values():
+                found.result(20)
+        except KafkaException:
+            return False
+        return True
 
 
 def missing(expected: Mapping[bytes, object] | set[bytes], found: Mapping[bytes, int]) -> list[bytes]:
