@@ -8,6 +8,7 @@ use std::sync::{PoisonError, RwLock};
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use subtle::ConstantTimeEq as _;
+use tokio::sync::watch;
 
 use crate::settings::{AccessSettings, Trusted};
 
@@ -15,6 +16,7 @@ use crate::settings::{AccessSettings, Trusted};
 pub struct Access {
     token: Option<Token>,
     trusted: Option<Trusted>,
+    changes: watch::Sender<u64>,
 }
 
 struct Token {
@@ -59,7 +61,7 @@ impl Access {
                 Some(Token { file: file.clone(), now: RwLock::new(secrets) })
             }
         };
-        Ok(Self { token, trusted: settings.trusted.clone() })
+        Ok(Self { token, trusted: settings.trusted.clone(), changes: watch::Sender::default() })
     }
 
     /// Whether everybody may read.
@@ -70,11 +72,7 @@ impl Access {
 
     /// Whether a request may read; otherwise how to get in.
     pub(super) fn check(&self, headers: &HeaderMap, peer: IpAddr) -> Result<(), Way> {
-        if self.is_open()
-            || self.is_named(headers, peer)
-            || self.has_token(headers)
-            || self.has_cookie(headers)
-        {
+        if self.is_open() || self.is_named(headers, peer) || self.has_secret(headers) {
             return Ok(());
         }
         Err(if self.token.is_some() { Way::Token } else { Way::Proxy })
@@ -82,16 +80,22 @@ impl Access {
 
     /// The cookie of somebody who shows the token; it ends with the browser's session, or when the token changes.
     pub(super) fn log_in(&self, headers: &HeaderMap) -> Option<HeaderValue> {
-        if !self.has_token(headers) {
+        // Compared and answered with the secrets of one moment: who shows the old token gets no new cookie.
+        let now = self.token.as_ref()?.now.read().unwrap_or_else(PoisonError::into_inner);
+        if !now.has_token(headers) {
             return None;
         }
-        let now = self.token.as_ref()?.now.read().unwrap_or_else(PoisonError::into_inner);
         // This process speaks no TLS, and knows of it by what stands in front of it. Whoever lies about it harms only
         // the own cookie; without TLS a browser would not send back a cookie that has `Secure`.
         let tls = headers.get(FORWARDED_PROTO).is_some_and(|scheme| {
             scheme.as_bytes().split(|byte| *byte == b',').next() == Some(b"https")
         });
         set_cookie(&now.cookie, if tls { "; Secure" } else { "" })
+    }
+
+    /// Rises when the token changes: who reads on must ask again whether it may.
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     /// Takes the cookie back.
@@ -119,6 +123,7 @@ impl Access {
         match random() {
             Ok(cookie) => {
                 *now = Secrets { token: new, cookie };
+                self.changes.send_modify(|change| *change = change.wrapping_add(1));
                 tracing::info!("the token has changed; browsers have to log in again");
             }
             Err(error) => tracing::warn!("{error}; the old token stays in force"),
@@ -133,20 +138,24 @@ impl Access {
             && headers.get(trusted.header.as_str()).is_some_and(|name| !name.is_empty())
     }
 
-    fn has_token(&self, headers: &HeaderMap) -> bool {
+    fn has_secret(&self, headers: &HeaderMap) -> bool {
         let Some(token) = &self.token else { return false };
+        let now = token.now.read().unwrap_or_else(PoisonError::into_inner);
+        now.has_token(headers) || now.has_cookie(headers)
+    }
+}
+
+impl Secrets {
+    fn has_token(&self, headers: &HeaderMap) -> bool {
         let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let given = given.and_then(|value| {
             let (scheme, token) = value.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
         });
-        let now = token.now.read().unwrap_or_else(PoisonError::into_inner);
-        given.is_some_and(|given| bool::from(given.as_bytes().ct_eq(now.token.as_bytes())))
+        given.is_some_and(|given| bool::from(given.as_bytes().ct_eq(self.token.as_bytes())))
     }
 
     fn has_cookie(&self, headers: &HeaderMap) -> bool {
-        let Some(token) = &self.token else { return false };
-        let now = token.now.read().unwrap_or_else(PoisonError::into_inner);
         headers
             .get_all(header::COOKIE)
             .iter()
@@ -154,7 +163,7 @@ impl Access {
             .flat_map(|value| value.split(';'))
             .filter_map(|pair| pair.trim().split_once('='))
             .any(|(name, value)| {
-                name == COOKIE && bool::from(value.as_bytes().ct_eq(now.cookie.as_bytes()))
+                name == COOKIE && bool::from(value.as_bytes().ct_eq(self.cookie.as_bytes()))
             })
     }
 }

@@ -12,6 +12,23 @@ use axum::response::{IntoResponse, Response};
 use super::answer::Problem;
 use super::{App, Peer};
 
+/// Who asks: what a request says of it, and where it comes from.
+pub(super) struct Reader {
+    headers: HeaderMap,
+    peer: Option<Peer>,
+}
+
+impl Reader {
+    pub(super) fn of(request: &Request) -> Self {
+        Self { headers: request.headers().clone(), peer: request.extensions().get().copied() }
+    }
+
+    /// Whether it may still read.
+    pub(super) fn may_read(&self, app: &App) -> Result<(), Problem> {
+        may_read(app, &self.headers, self.peer)
+    }
+}
+
 /// Stands around all routes.
 pub(super) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let began = Instant::now();
@@ -48,17 +65,19 @@ fn judge(app: &App, request: &Request) -> Result<(), Problem> {
             "use the address that it was started with, or start it with --allowed-host NAME",
         ));
     }
-    let peer = request.extensions().get::<Peer>();
     // Pages and scripts hold no data: without them nobody could be asked for a token.
     let needs_access = path.starts_with("/api/") && !LOGIN.contains(&path);
+    if needs_access {
+        may_read(app, request.headers(), request.extensions().get().copied())?;
+    }
+    Ok(())
+}
+
+fn may_read(app: &App, headers: &HeaderMap, peer: Option<Peer>) -> Result<(), Problem> {
     match peer {
-        Some(Peer(peer)) if needs_access => {
-            app.access.check(request.headers(), peer.ip()).map_err(Problem::refused)
-        }
-        None if needs_access && !app.access.is_open() => {
-            Err(Problem::refused(super::access::Way::Proxy))
-        }
-        _ => Ok(()),
+        Some(Peer(peer)) => app.access.check(headers, peer.ip()).map_err(Problem::refused),
+        None if app.access.is_open() => Ok(()),
+        None => Err(Problem::refused(super::access::Way::Proxy)),
     }
 }
 

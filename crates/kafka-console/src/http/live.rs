@@ -1,6 +1,6 @@
 //! Live pages as server-sent events. A stream sends its page anew when the source has something new, never more often
 //! than once a second, and never queues: who reads slowly gets fewer pages, not older ones. Viewers of the same page
-//! share one evaluation.
+//! share one evaluation. A stream ends when its reader may read no more.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -15,6 +15,8 @@ use tokio::time::Instant;
 
 use super::App;
 use super::answer::Problem;
+use super::guard::Reader;
+use super::pages::Pages;
 use crate::views::asked::Asked;
 
 /// The room for live streams.
@@ -34,7 +36,7 @@ impl Live {
 }
 
 /// A page for as long as somebody looks.
-pub(super) fn stream(app: Arc<App>, asked: Asked) -> Response {
+pub(super) fn stream(app: Arc<App>, asked: Asked, reader: Reader) -> Response {
     let Ok(permit) = app.live.room.clone().try_acquire_owned() else {
         return Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -43,7 +45,15 @@ pub(super) fn stream(app: Arc<App>, asked: Asked) -> Response {
         )
         .into_response();
     };
-    let viewer = Viewer { changes: app.pages.changes(), app, asked, sent: None, _permit: permit };
+    let viewer = Viewer {
+        changes: app.pages.changes(),
+        tokens: app.access.changes(),
+        app,
+        asked,
+        reader,
+        sent: None,
+        _permit: permit,
+    };
     let events = stream::unfold(viewer, async |mut viewer| {
         viewer.next().await.map(|event| (Ok::<_, Infallible>(event), viewer))
     });
@@ -55,27 +65,31 @@ pub(super) fn stream(app: Arc<App>, asked: Asked) -> Response {
 struct Viewer {
     app: Arc<App>,
     asked: Asked,
+    reader: Reader,
     changes: watch::Receiver<u64>,
+    tokens: watch::Receiver<u64>,
     sent: Option<Instant>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Viewer {
-    /// The next event; none at the end of the program.
+    /// The next event; none at the end of the program, or of the reader's session.
     async fn next(&mut self) -> Option<Event> {
         let stop = self.app.stop.clone();
         if let Some(sent) = self.sent {
             tokio::select! {
                 () = stop.cancelled() => return None,
                 changed = self.changes.changed() => changed.ok()?,
+                changed = self.tokens.changed() => changed.ok()?,
             }
             tokio::time::sleep_until(sent + PAUSE).await;
         }
+        self.reader.may_read(&self.app).ok()?;
         // What changes from here on is news for the next event.
         self.changes.mark_unchanged();
         let page = tokio::select! {
             () = stop.cancelled() => return None,
-            page = self.app.pages.get(&self.asked, &self.app.metrics) => page,
+            page = Pages::get(&self.app, &self.asked) => page,
         };
         self.sent = Some(Instant::now());
         Some(match page {

@@ -2,6 +2,7 @@
 //! however many different pages are asked for at once, only a few are made at a time, and few are kept.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use tokio::sync::{OnceCell, Semaphore, watch};
 
+use super::App;
 use super::answer::Problem;
 use super::brief;
 use super::metrics::Metrics;
@@ -24,6 +26,7 @@ pub(super) struct Pages {
     public_url: Option<String>,
     kept: Mutex<HashMap<Asked, Kept>>,
     room: Semaphore,
+    has_answered: AtomicBool,
 }
 
 /// A page that was asked for, and after which change of the source.
@@ -58,25 +61,37 @@ pub(super) struct Offer {
 impl Pages {
     pub(super) fn new(source: Source, public_url: Option<String>) -> Self {
         let room = Semaphore::new(MAKING_MAX);
-        Self { source, public_url, kept: Mutex::default(), room }
+        let has_answered = AtomicBool::new(false);
+        Self { source, public_url, kept: Mutex::default(), room, has_answered }
     }
 
     /// The page as of the source's newest numbers.
-    pub(super) async fn get(&self, asked: &Asked, metrics: &Metrics) -> Result<Made, Problem> {
-        let cell = self.cell(asked);
-        let made = cell.get_or_try_init(async || {
-            let _permit = self.room.acquire().await.map_err(|_| busy())?;
-            let began = Instant::now();
-            let making = views::page(&self.source, self.public_url.as_deref(), asked);
-            let page = tokio::time::timeout(MAKING_TIMEOUT, making).await.map_err(|_| busy())?;
-            metrics.made(asked.page().name(), began.elapsed());
-            let json = brief::to_vec(&page).map_err(|error| {
-                tracing::error!(%error, page = asked.page().name(), "a page cannot be written");
-                busy()
-            })?;
-            Ok(Made { json: json.into() })
+    ///
+    /// It is made to its end also when nobody waits for it any more: what it asked for cannot be called back, so whoever
+    /// hangs up and asks again must find it, and not begin another.
+    pub(super) async fn get(app: &Arc<App>, asked: &Asked) -> Result<Made, Problem> {
+        let cell = app.pages.cell(asked);
+        if let Some(made) = cell.get() {
+            return Ok(made.clone());
+        }
+        let (app, asked) = (Arc::clone(app), asked.clone());
+        let making = tokio::spawn(async move {
+            cell.get_or_try_init(|| app.pages.make(&asked, &app.metrics)).await.cloned()
         });
-        made.await.cloned()
+        making.await.unwrap_or_else(|_| Err(busy()))
+    }
+
+    async fn make(&self, asked: &Asked, metrics: &Metrics) -> Result<Made, Problem> {
+        let _permit = self.room.acquire().await.map_err(|_| busy())?;
+        let began = Instant::now();
+        let making = views::page(&self.source, self.public_url.as_deref(), asked);
+        let page = tokio::time::timeout(MAKING_TIMEOUT, making).await.map_err(|_| busy())?;
+        metrics.made(asked.page().name(), began.elapsed());
+        let json = brief::to_vec(&page).map_err(|error| {
+            tracing::error!(%error, page = asked.page().name(), "a page cannot be written");
+            busy()
+        })?;
+        Ok(Made { json: json.into() })
     }
 
     /// The place of a page: a new one when the source has something new.
@@ -122,15 +137,19 @@ impl Pages {
         self.source.figures()
     }
 
-    /// Whether the source answers.
+    /// Whether the source has answered, be it once: when it does no more, pages say so, and must be reached to do it.
+    /// Why not is on the pages too: anybody may ask this, and the reason has addresses in it.
     pub(super) fn ready(&self) -> Result<(), String> {
         let state = self.source.state();
-        if state.health == Health::Unreachable || state.at_s.is_none() {
-            return Err(state
-                .message
-                .unwrap_or_else(|| "the source has not answered yet".to_owned()));
+        let answers = state.health == Health::Empty || state.at_s.is_some();
+        if state.health != Health::Unreachable && answers {
+            self.has_answered.store(true, Ordering::Relaxed);
         }
-        Ok(())
+        if self.has_answered.load(Ordering::Relaxed) {
+            Ok(())
+        } else {
+            Err("the source has not answered yet".to_owned())
+        }
     }
 }
 

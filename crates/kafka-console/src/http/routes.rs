@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
@@ -12,6 +12,8 @@ use kafka_operations::server;
 
 use super::access::Access;
 use super::answer::{JSON, Problem, json};
+use super::guard::Reader;
+use super::pages::Pages;
 use super::{App, assets, guard, live};
 use crate::views::asked::{Asked, Wrong};
 
@@ -47,14 +49,17 @@ async fn page(
         Ok(asked) => asked,
         Err(problem) => return problem.into_response(),
     };
-    match app.pages.get(&asked, &app.metrics).await {
+    match Pages::get(&app, &asked).await {
         Ok(page) => ([(header::CONTENT_TYPE, JSON)], page.json).into_response(),
         Err(problem) => problem.into_response(),
     }
 }
 
-async fn live(State(app): State<Arc<App>>, Query(parameters): Parameters) -> Response {
-    let mut parameters = parameters;
+async fn live(
+    State(app): State<Arc<App>>,
+    Query(mut parameters): Parameters,
+    request: Request,
+) -> Response {
     let Some(at) = parameters.iter().position(|(name, _)| name == "page") else {
         return Problem::new(
             StatusCode::BAD_REQUEST,
@@ -65,7 +70,7 @@ async fn live(State(app): State<Arc<App>>, Query(parameters): Parameters) -> Res
     };
     let (_, name) = parameters.remove(at);
     match asked(&app, &name, &parameters) {
-        Ok(asked) => live::stream(app, asked),
+        Ok(asked) => live::stream(app, asked, Reader::of(&request)),
         Err(problem) => problem.into_response(),
     }
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::direct::scripted::Tick;
 use crate::settings::{AccessSettings, Trusted};
+use crate::views::asked::Asked;
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -312,6 +313,68 @@ async fn a_live_page_comes_at_once_and_ends_with_the_program() {
         .unwrap()
         .unwrap();
     assert_eq!(console.app.live.streams(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_page_ends_when_its_token_is_no_more() {
+    let file = token_file();
+    let console = Console::start(token_access(&file), &[]).await;
+    let mut stream = console.connect().await;
+    let request = format!(
+        "GET /api/v1/live?page=topics HTTP/1.1\r\nhost: {}\r\n\
+         authorization: Bearer correct-horse-battery\r\n\r\n",
+        console.address
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    assert_eq!(head(&mut stream).await.0, 200);
+    while line(&mut stream).await != "event: page" {}
+    std::fs::write(file.path(), "another-horse-battery\n").unwrap();
+    console.app.access.read_again().await;
+    // What is left of that page, and then the last chunk, which is empty.
+    loop {
+        match line(&mut stream).await.as_str() {
+            "0" => break,
+            "event: page" => panic!("another page"),
+            _ => {}
+        }
+    }
+    assert_eq!(console.app.live.streams(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_is_made_to_its_end_though_nobody_waits() {
+    let console = Console::open().await;
+    let asked = Asked::new("topics", &[], console.app.pages.limits()).unwrap();
+    let pages = || {
+        String::from_utf8(console.app.metrics.text(&console.app.pages.figures(), 0).unwrap())
+            .unwrap()
+    };
+    let one = "kafka_console_page_duration_seconds_count{page=\"topics\"} 1";
+    {
+        let mut making = std::pin::pin!(pages::Pages::get(&console.app, &asked));
+        // Begun, and left at once.
+        let begun =
+            std::future::poll_fn(|context| std::task::Poll::Ready(making.as_mut().poll(context)));
+        assert!(begun.await.is_pending());
+    }
+    while !pages().contains(one) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(pages::Pages::get(&console.app, &asked).await.is_ok());
+    assert!(pages().contains(one), "made again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_ready_once_the_source_has_answered_and_says_nothing_else() {
+    let nothing = ("10.0.0.1:9901", Err("connection refused"));
+    let source = |bodies| {
+        let ticks = [Tick { at_ms: 1_800_000_000_000, bodies }];
+        Source::scripted(Duration::from_secs(10), &ticks)
+    };
+    let pages = pages::Pages::new(source(vec![nothing]), None);
+    assert_eq!(pages.ready(), Err("the source has not answered yet".to_owned()));
+    let console = Console::open().await;
+    assert_eq!(console.get("/ready", &[]).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
