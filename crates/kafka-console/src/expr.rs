@@ -134,6 +134,13 @@ pub struct Matrix {
     pub lines: Vec<Line>,
 }
 
+impl Matrix {
+    /// How many there are, at all times of all lines.
+    pub(crate) fn numbers(&self) -> usize {
+        self.lines.len().saturating_mul(self.times_s.len())
+    }
+}
+
 /// One line of a [`Matrix`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line {

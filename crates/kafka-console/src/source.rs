@@ -68,9 +68,9 @@ impl Source {
     fn of(engine: Engine) -> Self {
         Self(Arc::new(Inner {
             engine,
-            vectors: Cache::default(),
-            matrices: Cache::default(),
-            proxies: Cache::default(),
+            vectors: Cache::new(Vec::len),
+            matrices: Cache::new(Matrix::numbers),
+            proxies: Cache::new(Vec::len),
             queries: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             micros: AtomicU64::new(0),

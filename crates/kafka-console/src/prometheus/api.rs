@@ -47,17 +47,32 @@ struct Answer {
     error: Option<String>,
 }
 
+/// Its type comes first, so that what may be long is read into its place at once.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Data {
-    result_type: String,
-    result: serde_json::Value,
+#[serde(tag = "resultType", content = "result", rename_all = "lowercase")]
+enum Data {
+    #[serde(alias = "matrix")]
+    Vector(Vec<Series>),
+    /// A number without labels.
+    #[serde(alias = "string")]
+    Scalar(Point),
 }
 
 /// An answer longer than this is none for a page.
 const BODY_BYTES_MAX: usize = 32 << 20;
 /// A token is read anew after this: it may have been renewed.
 const TOKEN_LIFE: Duration = Duration::from_secs(60);
+
+impl Data {
+    fn series(self) -> Vec<Series> {
+        match self {
+            Self::Vector(series) => series,
+            Self::Scalar(point) => {
+                vec![Series { metric: HashMap::new(), value: Some(point), values: Vec::new() }]
+            }
+        }
+    }
+}
 
 impl Series {
     /// The value of a label; an absent one is empty.
@@ -167,7 +182,7 @@ impl Api {
         let body = self.body(response).await?;
         match (status, serde_json::from_slice::<Answer>(&body)) {
             (_, Ok(Answer { status, data: Some(data), .. })) if status == "success" => {
-                self.result(data)
+                Ok(data.series())
             }
             (_, Ok(Answer { error: Some(error), .. })) => Err(SourceError {
                 message: format!("Prometheus refuses a query: {error}"),
@@ -199,16 +214,6 @@ impl Api {
             body.extend_from_slice(&bytes);
         }
         Ok(body)
-    }
-
-    fn result(&self, data: Data) -> Result<Vec<Series>, SourceError> {
-        let read = match data.result_type.as_str() {
-            "vector" | "matrix" => serde_json::from_value(data.result),
-            // A number without labels: [time, "number"].
-            _ => serde_json::from_value(data.result)
-                .map(|value| vec![Series { metric: HashMap::new(), value, values: Vec::new() }]),
-        };
-        read.map_err(|_| self.failed("answers with what is no result of a query"))
     }
 
     async fn token(&self) -> Result<Option<HeaderValue>, SourceError> {

@@ -144,7 +144,7 @@ async fn errors_say_what_to_do() {
     assert_eq!(refused(&hung).await.message, "Prometheus does not answer within 0.5 s");
 
     let strange = Fake::start(|_| answer("vector", r#"[{"no":"metric"}]"#));
-    assert!(refused(&strange).await.message.ends_with("answers with what is no result of a query"));
+    assert!(refused(&strange).await.message.ends_with("200 OK, and not as Prometheus does"));
 
     let cut =
         Fake::start(|_| Answer::Raw(b"HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n{".to_vec()));
