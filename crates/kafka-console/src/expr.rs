@@ -156,6 +156,26 @@ impl Expr {
         self.render(&duration(window))
     }
 
+    /// The PromQL of how many samples of a histogram lie above one bound and up to another, with the bounds as the
+    /// label `le` has them; without the first, all up to the other. It is the difference of two of [`Expr::Buckets`].
+    /// Prometheus guesses beyond the first and last scrape for each bound alone, so a difference may be below 0.
+    pub fn bar_promql(
+        select: &Select,
+        above: Option<&str>,
+        up_to: &str,
+        window: Duration,
+    ) -> String {
+        let below = |bound: &str| {
+            let mut select = select.clone();
+            select.matchers.push(Matcher::is("le", bound));
+            over("increase", &select, "_bucket", "", &duration(window))
+        };
+        match above {
+            None => below(up_to),
+            Some(above) => format!("clamp_min({} - {}, 0)", below(up_to), below(above)),
+        }
+    }
+
     /// The names of the labels that its samples have, in their order.
     pub fn labels(&self) -> Vec<&'static str> {
         match self {

@@ -195,7 +195,8 @@ pub struct Column {
     pub unit: Unit,
     /// What it means and how it misleads.
     pub help: String,
-    /// Gives a cell; `$row` stands for the row's first cell, escaped as a PromQL string.
+    /// Gives a cell. `$row`, `$row2` and `$row3` stand for the text of the row's first, second and third cell, escaped as
+    /// the inside of a PromQL string; all label columns of the table are named, so that it gives one number.
     pub promql: Option<String>,
     /// The page that a cell's text leads to.
     pub link: Option<Link>,
@@ -230,6 +231,17 @@ pub enum Cell {
         /// How to take it.
         tone: Tone,
     },
+    /// A number with a unit and a query of its own, where a column has numbers of several kinds.
+    Measured {
+        /// `None` when nothing is known.
+        value: Option<f64>,
+        /// Of the value.
+        unit: Unit,
+        /// Gives the same number.
+        promql: String,
+        /// How to take it.
+        tone: Tone,
+    },
 }
 
 /// Values over time.
@@ -251,8 +263,10 @@ pub struct LinesPanel {
     pub times: Vec<i64>,
     /// Greatest first.
     pub lines: Vec<NamedLine>,
-    /// Lines that are summed in the last one, or left out where they do not add up. Never silently cut.
+    /// Lines beyond the greatest. Never silently cut.
     pub left_out: usize,
+    /// Whether the last line is those left out, together; otherwise they are not drawn.
+    pub summed: bool,
 }
 
 /// One line.
@@ -260,6 +274,8 @@ pub struct LinesPanel {
 pub struct NamedLine {
     /// As the label has it.
     pub name: String,
+    /// Gives this line alone; empty where no query does, as for the sum of those left out.
+    pub promql: String,
     /// One for each time.
     pub points: Vec<Option<f64>>,
 }
@@ -277,6 +293,8 @@ pub struct HeatPanel {
     pub unit: Unit,
     /// Gives the values.
     pub promql: String,
+    /// Gives a cell; `$row` and `$column` stand for the names of its row and column.
+    pub cell_promql: String,
     /// What rows are.
     pub row_title: String,
     /// What columns are.
@@ -319,6 +337,8 @@ pub struct Bar {
     pub up_to: Option<f64>,
     /// Of this bar alone.
     pub count: f64,
+    /// Gives the count.
+    pub promql: String,
 }
 
 /// A quantile.

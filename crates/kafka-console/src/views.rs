@@ -3,7 +3,7 @@
 //!
 //! What peers have named (topics, client ids, groups) is text here and nowhere anything else.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::page::{Note, NoteTone, Page, PageEntry, Panel, SourceState, Tile};
 use crate::source::{Health, Source, SourceError, State};
@@ -102,6 +102,13 @@ impl View<'_> {
         Series::of(metric).with(self.asked.reporter().matcher())
     }
 
+    /// The window of rates at some points over the range: a point of a long range stands for more than the window that
+    /// was chosen, and its rate is taken over all that lies between it and the one before.
+    fn window_between(&self, points_max: usize) -> Duration {
+        let scrape = self.source.state().scrape_interval;
+        no_shorter(self.asked.window(), step(self.asked.range(), points_max, scrape))
+    }
+
     /// What the page is about.
     fn key(&self) -> &str {
         self.asked.key().unwrap_or_default()
@@ -117,6 +124,20 @@ struct Parts {
 }
 
 type Made = Result<Parts, SourceError>;
+
+/// The window, or the step in whole minutes where that is longer.
+fn no_shorter(window: Duration, step: Duration) -> Duration {
+    let minutes = step.as_secs().div_ceil(60).saturating_mul(60);
+    if step > window { Duration::from_secs(minutes) } else { window }
+}
+
+/// From one point over the range to the next, as the source spaces them: in whole scrapes.
+fn step(range: Duration, points_max: usize, scrape: Duration) -> Duration {
+    let unit = u64::try_from(scrape.as_millis().div_ceil(1000)).unwrap_or(u64::MAX).max(1);
+    let gaps = u64::try_from(points_max.max(2) - 1).unwrap_or(u64::MAX);
+    let units = range.as_secs().div_ceil(gaps.saturating_mul(unit)).max(1);
+    Duration::from_secs(units.saturating_mul(unit))
+}
 
 fn title(asked: &Asked) -> String {
     let word = match asked.page() {

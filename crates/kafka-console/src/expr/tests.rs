@@ -82,6 +82,17 @@ fn every_kind_is_rendered() {
 }
 
 #[test]
+fn a_bar_is_the_difference_of_two_buckets() {
+    let bar = |above, up_to| Expr::bar_promql(&duration_of(&[]), above, up_to, MINUTE);
+    let bucket = "sum (increase(kafka_filter_request_duration_microseconds_bucket{reporter=~\"source|proxy\", le=";
+    assert_eq!(bar(None, "1000.0"), format!("{bucket}\"1000.0\"}}[1m]))"));
+    assert_eq!(
+        bar(Some("1000.0"), "+Inf"),
+        format!("clamp_min({bucket}\"+Inf\"}}[1m])) - {bucket}\"1000.0\"}}[1m])), 0)")
+    );
+}
+
+#[test]
 fn windows_are_written_as_promql_has_them() {
     let cases = [(3600, "1h"), (5400, "90m"), (300, "5m"), (90, "90s"), (86_400, "24h"), (1, "1s")];
     for (seconds, text) in cases {

@@ -10,7 +10,7 @@ pub(super) struct Bars {
     id: &'static str,
     title: String,
     help: String,
-    unit: f64,
+    series: Series,
     buckets: Ask,
     quantiles: [(&'static str, Ask); 2],
 }
@@ -32,33 +32,14 @@ impl Bars {
             id,
             title: title.into(),
             help: help.into(),
-            unit: series.unit(),
+            series: series.clone(),
             buckets: sheet.ask(series.clone().buckets(), range),
             quantiles,
         }
     }
 
     pub(super) fn panel(self, answers: &Answers) -> Panel {
-        let mut bounds: Vec<(f64, f64)> = answers
-            .vector(&self.buckets)
-            .iter()
-            .filter_map(|sample| Some((bound(label(sample, 0))?, sample.value)))
-            .collect();
-        bounds.sort_by(|left, right| left.0.total_cmp(&right.0));
-        let mut bars = Vec::new();
-        let (mut below, mut from) = (0.0, 0.0);
-        for (bound, count) in bounds {
-            let up_to = bound * self.unit;
-            let label = if bound.is_finite() {
-                format!("{} to {}", seconds(from), seconds(up_to))
-            } else {
-                format!("over {}", seconds(from))
-            };
-            // Rates are guessed beyond the first and last scrape, for each bound alone.
-            let count_here = (count - below).max(0.0);
-            bars.push(Bar { label, up_to: bound.is_finite().then_some(up_to), count: count_here });
-            (below, from) = (count.max(below), up_to);
-        }
+        let bars = self.bars(answers);
         let total: f64 = bars.iter().map(|bar| bar.count).sum();
         let marks = self.quantiles.iter().filter_map(|(name, ask)| {
             let value = answers.number(ask).filter(|_| total > 0.0)?;
@@ -73,6 +54,36 @@ impl Bars {
             marks: marks.collect(),
             bars,
         })
+    }
+
+    fn bars(&self, answers: &Answers) -> Vec<Bar> {
+        let mut bounds: Vec<(f64, &str, f64)> = answers
+            .vector(&self.buckets)
+            .iter()
+            .filter_map(|sample| {
+                let le = label(sample, 0);
+                Some((bound(le)?, le, sample.value))
+            })
+            .collect();
+        bounds.sort_by(|left, right| left.0.total_cmp(&right.0));
+        let mut bars = Vec::new();
+        let (mut below, mut from, mut above) = (0.0, 0.0, None);
+        for (bound, le, count) in bounds {
+            let up_to = bound * self.series.unit();
+            let label = if bound.is_finite() {
+                format!("{} to {}", seconds(from), seconds(up_to))
+            } else {
+                format!("over {}", seconds(from))
+            };
+            bars.push(Bar {
+                label,
+                up_to: bound.is_finite().then_some(up_to),
+                count: (count - below).max(0.0),
+                promql: self.series.bar_promql(above, le, self.buckets.window),
+            });
+            (below, from, above) = (count, up_to, Some(le));
+        }
+        bars
     }
 }
 

@@ -1,14 +1,14 @@
-//! The table of errors of one thing, be it a topic or a group.
+//! The table of errors of everything, or of one thing, be it a topic or a group.
 
-use super::errors;
 use super::sheet::{Answers, Ask};
-use super::table::{Table, heading};
-use crate::page::{Cell, Panel, Unit};
+use super::table::{Table, heading, toned};
+use super::{View, errors};
+use crate::page::{Cell, Panel, Tone, Unit};
 
-/// Errors by request and name, over the window and over the range.
+/// Errors by request and name, over the window and over the range; with words about all, and without any.
 pub(super) fn table(
-    help: &'static str,
-    empty: &'static str,
+    view: &View<'_>,
+    (help, empty): (&'static str, &'static str),
     now: &Ask,
     in_range: &Ask,
     answers: &Answers,
@@ -19,11 +19,21 @@ pub(super) fn table(
         .label("error", "Error", None, "As Kafka spells it.")
         .measure(heading("now", "Now", Unit::ErrorsPerSecond, "Over the window."), now)
         .measure(heading("in_range", "In this range", Unit::Count, IN_RANGE), in_range)
+        .cell(heading("healthy", "Healthy", Unit::Text, HEALTHY), |key| match key {
+            [request, error, ..] if errors::is_healthy(request, error) => {
+                Cell::Text("yes".to_owned())
+            }
+            _ => toned("no", Tone::Error),
+        })
         .cell(heading("meaning", "What it is", Unit::Text, "And where to look."), |key| match key {
             [request, error, ..] => Cell::Text(errors::meaning(request, error).to_owned()),
             _ => Cell::None,
         })
         .sorted("now", &["in_range"])
+        .searched(view)
         .empty(empty)
         .panel(answers)
 }
+
+const HEALTHY: &str = "Whether healthy clusters have it. A code that others treat as harmless still matters when it \
+    lasts.";

@@ -42,7 +42,7 @@ pub(super) async fn make(view: &View<'_>) -> Made {
         ));
     }
     parts.panels.push(asks.lag_table(&answers));
-    parts.panels.push(asks.errors_table(&answers));
+    parts.panels.push(asks.errors_table(view, &answers));
     parts.panels.push(asks.requests_table(&answers));
     parts.panels.extend(lines(view, &answers, &asks).await?);
     parts.panels.push(join.panel(&answers));
@@ -146,22 +146,23 @@ impl Asks {
             .panel(answers)
     }
 
-    fn errors_table(&self, answers: &Answers) -> Panel {
+    fn errors_table(&self, view: &View<'_>, answers: &Answers) -> Panel {
         let empty = "The coordinator has answered this group without error.";
-        error_table::table(ERROR_TABLE, empty, &self.errors_by, &self.errors_in_range, answers)
+        error_table::table(
+            view,
+            (ERROR_TABLE, empty),
+            &self.errors_by,
+            &self.errors_in_range,
+            answers,
+        )
     }
 }
 
 async fn lines(view: &View<'_>, answers: &Answers, asks: &Asks) -> Result<Vec<Panel>, SourceError> {
     let mut curves = Curves::new(view);
     let of = |metric| group(view, metric);
-    curves.greatest(
-        single("lag_lines", "Lag by topic", Unit::Records, H_GROUP_LAG.help),
-        answers,
-        &asks.lags,
-        ("topic", of(LAG).by(TOPIC).sum()),
-        None,
-    );
+    let head = single("lag_lines", "Lag by topic", Unit::Records, H_GROUP_LAG.help);
+    curves.highest(head, ("topic", of(LAG).by(TOPIC).sum())).await?;
     curves.named(
         single("rebalances", "Rebalances", Unit::PerSecond, REBALANCES),
         vec![("rebalances", of(REBALANCES_TOTAL).rate())],

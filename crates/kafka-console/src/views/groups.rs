@@ -121,13 +121,8 @@ impl Asks {
 
 async fn lines(view: &View<'_>, answers: &Answers, asks: &Asks) -> Result<Vec<Panel>, SourceError> {
     let mut curves = Curves::new(view);
-    curves.greatest(
-        single("lag", "Lag by group", Unit::Records, H_GROUP_LAG.help),
-        answers,
-        &asks.lags,
-        ("group", view.series(LAG).by(GROUP).sum()),
-        None,
-    );
+    let head = single("lag", "Lag by group", Unit::Records, H_GROUP_LAG.help);
+    curves.highest(head, ("group", view.series(LAG).by(GROUP).sum())).await?;
     curves.greatest(
         stacked("rebalances", "Rebalances by group", Unit::PerSecond, REBALANCES),
         answers,

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::bars::Bars;
 use super::curves::{Curves, single, stacked};
-use super::series::{Series, ratio, scale};
+use super::series::{Series, only, ratio, scale};
 use super::sheet::{Answers, Ask, Sheet, TileExt as _};
 use super::table::{Heading, Table, heading};
-use super::{Made, Parts, View, errors};
+use super::{Made, Parts, View, error_table};
 use crate::expr::Matcher;
-use crate::page::{Cell, HeatPanel, Panel, Tile, Unit};
+use crate::page::{HeatPanel, Panel, Tile, Unit};
 use crate::source::SourceError;
 
 struct Asks {
@@ -76,7 +76,7 @@ pub(super) async fn make(view: &View<'_>) -> Made {
 }
 
 /// Error codes but those that healthy clusters have, and those to ApiVersions.
-fn troubling(view: &View<'_>) -> Series {
+pub(super) fn troubling(view: &View<'_>) -> Series {
     view.series(ERRORS).with(Matcher::is_not("request", "ApiVersions")).troubling()
 }
 
@@ -128,6 +128,7 @@ impl Asks {
             help: HEAT.to_owned(),
             unit: Unit::RequestsPerSecond,
             promql: self.versions.promql(),
+            cell_promql: self.cell_promql(),
             row_title: "request".to_owned(),
             column_title: "version".to_owned(),
             values: each(&rows, &versions, |cell| rates.get(&cell).copied()),
@@ -137,36 +138,16 @@ impl Asks {
         })
     }
 
+    /// One version of one API.
+    fn cell_promql(&self) -> String {
+        let row = only(&self.versions.expr, "request", &"$row".into());
+        only(&row, "api_version", &"$column".into()).promql(self.versions.window)
+    }
+
     fn errors_table(&self, view: &View<'_>, answers: &Answers) -> Panel {
-        Table::new("errors", "Errors", ERROR_TABLE)
-            .label("request", "Request", None, "The API that was answered with the error.")
-            .label("error", "Error", None, "As Kafka spells it.")
-            .measure(heading("now", "Now", Unit::ErrorsPerSecond, "Over the window."), &self.errors)
-            .measure(
-                heading(
-                    "in_range",
-                    "In this range",
-                    Unit::Count,
-                    "How many, over the whole range.",
-                ),
-                &self.errors_in_range,
-            )
-            .cell(heading("healthy", "Healthy", Unit::Text, HEALTHY), |key| match key {
-                [request, error, ..] if errors::is_healthy(request, error) => {
-                    Cell::Text("yes".to_owned())
-                }
-                _ => super::table::toned("no", crate::page::Tone::Error),
-            })
-            .cell(heading("meaning", "What it is", Unit::Text, "And where to look."), |key| {
-                match key {
-                    [request, error, ..] => Cell::Text(errors::meaning(request, error).to_owned()),
-                    _ => Cell::None,
-                }
-            })
-            .sorted("now", &["in_range"])
-            .searched(view)
-            .empty("No answer has had an error code.")
-            .panel(answers)
+        let (now, in_range) = (&self.errors, &self.errors_in_range);
+        let empty = "No answer has had an error code.";
+        error_table::table(view, (ERROR_TABLE, empty), now, in_range, answers)
     }
 }
 
@@ -328,8 +309,8 @@ const PRODUCE_P99: &str = "99 of 100 Produce requests were answered within this 
     followers in it, and throttling.";
 const METADATA_P99: &str = "Metadata is answered from memory: when it is slow, the broker itself is, or the network to \
     it. When only Produce is slow, look at disks and followers.";
-const ERROR_SHARE: &str = "Error codes by responses, without those that healthy clusters have and without ApiVersions. A \
-    response may have several codes.";
+pub(super) const ERROR_SHARE: &str = "Error codes by responses, without those that healthy clusters have and without ApiVersions. A \
+    response may have several codes, so many partitions that are refused at once make more than 100 %.";
 const THROTTLED_SHARE: &str = "Responses that told their client to wait, because a quota is used up. Answers do not say \
     whose quota; the busiest clients are the suspects.";
 const IN_FLIGHT: &str = "Requests that await their answer now. Fetches wait by design, so a few for each consumer are \
@@ -342,8 +323,6 @@ const EVICTED: &str = "Requests in this range whose answer was not awaited: a fe
     client has more under way than limits.in_flight_max.";
 const ERROR_TABLE: &str = "All error codes in answers, one for each place where one stands: an answer that refuses three \
     partitions counts three.";
-const HEALTHY: &str = "Whether healthy clusters have it. A code that others treat as harmless still matters when it \
-    lasts.";
 
 const H_REQUESTS: Heading =
     heading("requests", "Requests", Unit::RequestsPerSecond, "Requests whose header was decoded.");

@@ -1,6 +1,7 @@
 //! Short words for expressions: a metric, whose series of it, and what is made of them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::errors;
 use crate::expr::{Expr, Fold, Matcher, Select};
@@ -66,6 +67,11 @@ impl Series {
     /// The samples of a histogram by their size, cumulative.
     pub(super) fn buckets(self) -> Expr {
         Expr::Buckets(self.0)
+    }
+
+    /// The query of how many samples of a histogram lie between two bounds.
+    pub(super) fn bar_promql(&self, above: Option<&str>, up_to: &str, window: Duration) -> String {
+        Expr::bar_promql(&self.0, above, up_to, window)
     }
 
     /// How many samples a histogram gets, per second.

@@ -94,7 +94,7 @@ impl<'a> Table<'a> {
 
     /// A number that keeps the labels apart.
     pub(super) fn measure(mut self, heading: Heading, ask: &Ask) -> Self {
-        let promql = self.panel.columns.first().and_then(|first| row_promql(ask, first.key));
+        let promql = self.row_promql(ask);
         self.column(heading, promql);
         self.contents.push(Content::Measure(ask.clone()));
         self
@@ -115,10 +115,23 @@ impl<'a> Table<'a> {
         digest: Digest,
         cell: impl Fn(&Key) -> Cell + 'a,
     ) -> Self {
-        let promql = self.panel.columns.first().and_then(|first| row_promql(ask, first.key));
+        let promql = self.row_promql(ask);
         self.column(heading, promql.map(|promql| digest.promql(&promql)));
         self.contents.push(Content::Cell(Box::new(cell)));
         self
+    }
+
+    /// A question about one row: the front end puts the texts of its labels in the places of [`ROW`].
+    fn row_promql(&self, ask: &Ask) -> Option<String> {
+        // What the page is about may have such letters in its name: then there is no telling which is which.
+        if ask.promql().contains("$row") {
+            return None;
+        }
+        let labels = self.panel.columns.iter().take(self.labels);
+        let row = labels
+            .zip(ROW)
+            .fold(ask.expr.clone(), |expr, (column, place)| only(&expr, column.key, &place.into()));
+        Some(row.promql(ask.window))
     }
 
     fn column(&mut self, heading: Heading, promql: Option<String>) {
@@ -142,7 +155,7 @@ impl<'a> Table<'a> {
         self
     }
 
-    /// Only rows one of whose labels has what is looked for in it.
+    /// Only rows that have what is looked for in one of their texts.
     pub(super) fn searched(mut self, view: &'a View<'a>) -> Self {
         self.finds = Some(view);
         self
@@ -171,10 +184,8 @@ impl<'a> Table<'a> {
             self.contents.iter().map(|content| values(content, answers)).collect();
         for key in keys {
             let named = key.iter().all(|value| !value.is_empty());
-            let found =
-                self.finds.is_none_or(|view| key.iter().any(|value| view.asked.finds(value)));
             let kept = self.keep.as_ref().is_none_or(|keep| keep(&key));
-            if !(named && found && kept) {
+            if !(named && kept) {
                 continue;
             }
             let mut row: Vec<Cell> =
@@ -187,7 +198,9 @@ impl<'a> Table<'a> {
                     Content::Cell(cell) => cell(&key),
                 });
             }
-            self.panel.rows.push(row);
+            if self.finds.is_none_or(|view| finds(view, &row)) {
+                self.panel.rows.push(row);
+            }
         }
         let sort = self.panel.sort;
         let then = std::mem::take(&mut self.then);
@@ -201,6 +214,14 @@ impl<'a> Table<'a> {
         self.panel.rows.truncate(ROWS_MAX);
         Panel::Table(self.panel)
     }
+}
+
+/// Whether a text of the row has what is looked for in it: the same rows as a browser finds.
+pub(super) fn finds(view: &View<'_>, row: &[Cell]) -> bool {
+    row.iter().any(|cell| match cell {
+        Cell::Text(text) | Cell::Toned { text, .. } => view.asked.finds(text),
+        Cell::None | Cell::Number(_) | Cell::Measured { .. } => false,
+    })
 }
 
 fn values<'v>(content: &Content<'_>, answers: &'v Answers) -> BTreeMap<&'v [Arc<str>], f64> {
@@ -238,14 +259,6 @@ impl Digest {
     }
 }
 
-/// A question about one row, whose first label's value the front end puts in place of `$row`.
-fn row_promql(ask: &Ask, label: &'static str) -> Option<String> {
-    // What the page is about may have such letters in its name: then there is no telling which is which.
-    let plain = ask.promql();
-    let row = only(&ask.expr, label, &ROW.into());
-    (!plain.contains(ROW)).then(|| row.promql(ask.window))
-}
-
 /// Nothing known comes last, whichever way.
 fn compare(left: &[Cell], right: &[Cell], column: usize, descending: bool) -> Ordering {
     let turned = |ordering: Ordering| if descending { ordering.reverse() } else { ordering };
@@ -268,4 +281,5 @@ pub(super) fn toned(text: impl Into<String>, tone: Tone) -> Cell {
     Cell::Toned { text: text.into(), tone }
 }
 
-const ROW: &str = "$row";
+/// What stands for the labels of a row in a column's query.
+const ROW: [&str; 3] = ["$row", "$row2", "$row3"];

@@ -5,6 +5,7 @@ use asked::Limits;
 use world::{HOSTILE, NOW_S, World, long_topic, shop};
 
 mod fixtures;
+mod lines;
 mod map;
 mod world;
 
@@ -118,51 +119,6 @@ async fn topics_are_sorted_by_errors_and_then_by_bytes() {
 }
 
 #[tokio::test]
-async fn lines_beyond_the_greatest_are_one_line_where_they_add_up() {
-    let mut world = World::empty();
-    for topic in 1..=12_u32 {
-        let name = format!("t{topic:02}");
-        world.add("kafka_filter_topic_produced_bytes_total", &[("topic", &name)], f64::from(topic));
-        for error in ["A", "B"] {
-            let error = format!("{error}{topic:02}");
-            let labels =
-                [("topic", name.as_str()), ("request", "Produce"), ("error", error.as_str())];
-            world.add("kafka_filter_topic_errors_total", &labels, f64::from(topic));
-        }
-    }
-    let page = page_of(&world, "topics", &[]).await;
-    let written = lines(&page, "written");
-    let names: Vec<&str> = written.lines.iter().map(|line| line.name.as_str()).collect();
-    assert_eq!(names, ["t12", "t11", "t10", "t09", "t08", "t07", "t06", "t05", "4 others"]);
-    assert_eq!(written.left_out, 4);
-    // 1 + 2 + 3 + 4 bytes.
-    assert_near(written.lines[8].points.last().unwrap().unwrap(), 10.0);
-    let errors = lines(&page, "errors");
-    assert_eq!((errors.lines.len(), errors.left_out), (8, 16), "errors are counted, not summed");
-    assert!(!errors.stacked);
-}
-
-#[tokio::test]
-async fn lines_of_two_quantiles_have_one_query_for_both() {
-    let page = page_of(&shop(), "topic", &[("key", "orders")]).await;
-    let produce = lines(&page, "produce");
-    assert_eq!(
-        produce.lines.iter().map(|line| line.name.as_str()).collect::<Vec<_>>(),
-        ["p50", "p99"]
-    );
-    assert!(
-        produce.promql.starts_with("label_replace(histogram_quantile(0.5, "),
-        "{}",
-        produce.promql
-    );
-    assert!(
-        produce.promql.contains(", \"line\", \"p50\", \"\", \"\") or label_replace("),
-        "{}",
-        produce.promql
-    );
-}
-
-#[tokio::test]
 async fn rows_beyond_the_limit_are_counted() {
     let mut world = World::empty();
     for topic in 0..1_203 {
@@ -202,15 +158,33 @@ async fn a_topic_has_its_clients_groups_and_errors() {
         Panel::Bars(bars) if bars.id == "produce_times" => Some(bars),
         _ => None,
     });
-    let bars: Vec<_> =
-        bars.unwrap().bars.iter().map(|bar| (bar.label.as_str(), bar.count)).collect();
+    let bars = bars.unwrap();
+    let counts: Vec<_> = bars.bars.iter().map(|bar| (bar.label.as_str(), bar.count)).collect();
     assert_eq!(
-        bars,
+        counts,
         [
             ("0 to 1 ms", 4_500.0),
             ("1 ms to 5 ms", 3_600.0),
             ("5 ms to 100 ms", 900.0),
             ("over 100 ms", 0.0)
+        ]
+    );
+    let bucket = |le: &str| {
+        format!(
+            "sum (increase(kafka_filter_topic_request_duration_microseconds_bucket{{reporter=~\"source|proxy\", \
+             topic=\"orders\", request=\"Produce\", le=\"{le}\"}}[15m]))"
+        )
+    };
+    // The bounds as the label has them.
+    let between = |from, to| format!("clamp_min({} - {}, 0)", bucket(to), bucket(from));
+    let queries: Vec<_> = bars.bars.iter().map(|bar| bar.promql.clone()).collect();
+    assert_eq!(
+        queries,
+        [
+            bucket("1000"),
+            between("1000", "5000"),
+            between("5000", "100000"),
+            between("100000", "+Inf")
         ]
     );
     let unknown = page_of(&shop(), "topic", &[("key", "nothing")]).await;
@@ -295,6 +269,11 @@ async fn requests_have_versions_latency_and_errors() {
     assert_eq!(heat.columns, ["1", "4", "13", "18"]);
     assert_eq!(heat.values[1], [Some(2.0), None, None, Some(8.0)]);
     assert_eq!(heat.marked[1], [true, false, false, false]);
+    assert_eq!(
+        heat.cell_promql,
+        "sum by (request, api_version) (rate(kafka_filter_requests_total{reporter=~\"source|proxy\", \
+         request=\"$row\", api_version=\"$column\"}[1m]))"
+    );
     let apis = table(&page, "apis");
     assert_near(number(apis, "Produce", "requests"), 20.0);
     assert_near(number(apis, "Produce", "p50"), 0.001);
@@ -307,6 +286,71 @@ async fn requests_have_versions_latency_and_errors() {
         cell(errors, "Produce", "healthy"),
         Cell::Toned { text: "no".to_owned(), tone: Tone::Error }
     );
+}
+
+/// As the browser does: in all texts of a row, not only in its labels.
+#[tokio::test]
+async fn a_search_looks_at_every_text_of_a_row() {
+    let rows = async |page, id, search| {
+        let page = page_of(&shop(), page, &[("search", search)]).await;
+        firsts(table(&page, id))
+    };
+    assert_eq!(rows("topics", "topics", "too_large").await, ["orders"]);
+    assert_eq!(rows("groups", "groups", "unknown_member").await, ["billing"]);
+    assert_eq!(rows("health", "proxies", "connection REFUSED").await, ["10.0.0.2:9901"]);
+    assert_eq!(rows("health", "proxies", "10.0.0.3").await, ["10.0.0.3:9901"]);
+    assert!(rows("topics", "topics", "3000").await.is_empty(), "numbers are not searched");
+}
+
+#[tokio::test]
+async fn a_page_without_any_numbers_says_what_there_would_be() {
+    for name in ["map", "topics", "clients", "groups", "requests", "readiness", "health"] {
+        let page = page_of(&World::empty(), name, &[]).await;
+        for panel in &page.panels {
+            if let Panel::Table(table) = panel {
+                assert!(!table.rows.is_empty() || !table.empty.is_empty(), "{name} {}", table.id);
+            }
+        }
+    }
+}
+
+/// Both sources can answer every question, and a number can be asked of Prometheus by itself.
+#[tokio::test]
+async fn every_help_says_something_and_every_number_has_its_query() {
+    let (source, keys) = (shop().source(), [("key", "orders")]);
+    for name in asked::Name::ALL.map(asked::Name::name) {
+        let page = page(&source, None, &asked(&source, name, &keys)).await;
+        for tile in &page.tiles {
+            assert!(tile.help.len() > 20, "{name} {}", tile.title);
+            // Its own targets the direct source alone knows.
+            assert!(!tile.promql.is_empty() || tile.title == "Targets up", "{name} {}", tile.title);
+        }
+        for panel in &page.panels {
+            let (id, help) = match panel {
+                Panel::Table(panel) => (panel.id, &panel.help),
+                Panel::Lines(panel) => (panel.id, &panel.help),
+                Panel::Heat(panel) => (panel.id, &panel.help),
+                Panel::Bars(panel) => (panel.id, &panel.help),
+                Panel::Map(panel) => (panel.id, &panel.help),
+            };
+            assert!(help.len() > 20, "{name} {id}: {help}");
+        }
+        let ids: std::collections::BTreeSet<_> = page
+            .panels
+            .iter()
+            .map(|panel| {
+                format!("{panel:?}")
+                    .split("id: ")
+                    .nth(1)
+                    .unwrap()
+                    .split(',')
+                    .next()
+                    .unwrap()
+                    .to_owned()
+            })
+            .collect();
+        assert_eq!(ids.len(), page.panels.len(), "{name}: two panels have the same id");
+    }
 }
 
 #[tokio::test]
@@ -350,54 +394,4 @@ async fn health_says_what_is_missing() {
         Cell::Toned { text: "9".to_owned(), tone: Tone::Error }
     );
     assert!(table(&page, "gateway").empty.starts_with("No kafka-gateway is scraped"));
-}
-
-#[tokio::test]
-async fn a_page_without_any_numbers_says_what_there_would_be() {
-    for name in ["map", "topics", "clients", "groups", "requests", "readiness", "health"] {
-        let page = page_of(&World::empty(), name, &[]).await;
-        for panel in &page.panels {
-            if let Panel::Table(table) = panel {
-                assert!(!table.rows.is_empty() || !table.empty.is_empty(), "{name} {}", table.id);
-            }
-        }
-    }
-}
-
-/// Both sources can answer every question, and a number can be asked of Prometheus by itself.
-#[tokio::test]
-async fn every_help_says_something_and_every_number_has_its_query() {
-    let (source, keys) = (shop().source(), [("key", "orders")]);
-    for name in asked::Name::ALL.map(asked::Name::name) {
-        let page = page(&source, None, &asked(&source, name, &keys)).await;
-        for tile in &page.tiles {
-            assert!(tile.help.len() > 20, "{name} {}", tile.title);
-            assert!(!tile.promql.is_empty() || tile.title == "Targets up", "{name} {}", tile.title);
-        }
-        for panel in &page.panels {
-            let (id, help) = match panel {
-                Panel::Table(panel) => (panel.id, &panel.help),
-                Panel::Lines(panel) => (panel.id, &panel.help),
-                Panel::Heat(panel) => (panel.id, &panel.help),
-                Panel::Bars(panel) => (panel.id, &panel.help),
-                Panel::Map(panel) => (panel.id, &panel.help),
-            };
-            assert!(help.len() > 20, "{name} {id}: {help}");
-        }
-        let ids: std::collections::BTreeSet<_> = page
-            .panels
-            .iter()
-            .map(|panel| {
-                format!("{panel:?}")
-                    .split("id: ")
-                    .nth(1)
-                    .unwrap()
-                    .split(',')
-                    .next()
-                    .unwrap()
-                    .to_owned()
-            })
-            .collect();
-        assert_eq!(ids.len(), page.panels.len(), "{name}: two panels have the same id");
-    }
 }

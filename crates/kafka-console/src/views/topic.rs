@@ -62,7 +62,7 @@ pub(super) async fn make(view: &View<'_>) -> Made {
     parts.panels.push(asks.writers.table("writers", "Who writes", WRITERS, &answers));
     parts.panels.push(asks.readers.table("readers", "Who reads", READERS, &answers));
     parts.panels.push(asks.groups.table(&answers));
-    parts.panels.push(asks.errors_table(&answers));
+    parts.panels.push(asks.errors_table(view, &answers));
     parts.panels.extend(lines(view, &answers, &asks).await?);
     parts.panels.push(produce.panel(&answers));
     parts.panels.push(ages.panel(&answers));
@@ -156,9 +156,15 @@ impl Asks {
             && answers.vector(&self.error_counts).is_empty()
     }
 
-    fn errors_table(&self, answers: &Answers) -> Panel {
+    fn errors_table(&self, view: &View<'_>, answers: &Answers) -> Panel {
         let empty = "No request about this topic was answered with an error.";
-        error_table::table(ERROR_TABLE, empty, &self.error_names, &self.error_counts, answers)
+        error_table::table(
+            view,
+            (ERROR_TABLE, empty),
+            &self.error_names,
+            &self.error_counts,
+            answers,
+        )
     }
 
     fn codecs_table(&self, answers: &Answers) -> Panel {
@@ -252,13 +258,8 @@ async fn lines(view: &View<'_>, answers: &Answers, asks: &Asks) -> Result<Vec<Pa
         ),
         vec![("p50", of(AGE).quantile(0.5)), ("p99", of(AGE).quantile(0.99))],
     );
-    curves.greatest(
-        single("lag", "Lag by group", Unit::Records, topics::H_GROUP_LAG.help),
-        answers,
-        &asks.groups.lag,
-        ("group", of(GROUP_LAG).by(GROUP).sum()),
-        None,
-    );
+    let head = single("lag", "Lag by group", Unit::Records, topics::H_GROUP_LAG.help);
+    curves.highest(head, ("group", of(GROUP_LAG).by(GROUP).sum())).await?;
     curves.greatest(
         single("error_lines", "Errors by name", Unit::ErrorsPerSecond, ERROR_TABLE),
         answers,

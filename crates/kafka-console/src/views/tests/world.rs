@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::direct::scripted::Tick;
@@ -21,6 +22,8 @@ struct Series {
     number: f64,
     /// The first tick at which it is shown.
     since: i64,
+    /// The last tick at which it counts; a gauge is 0 after it.
+    until: i64,
 }
 
 /// Tick 0; a whole minute.
@@ -61,6 +64,17 @@ impl World {
         number: f64,
         since: i64,
     ) -> &mut Self {
+        self.add_between(metric, labels, number, since..=TICKS)
+    }
+
+    /// What begins to count, or is not 0, at a tick, and ends at another.
+    pub(super) fn add_between(
+        &mut self,
+        metric: &'static str,
+        labels: &[(&str, &str)],
+        number: f64,
+        ticks: RangeInclusive<i64>,
+    ) -> &mut Self {
         let mut text = String::new();
         if metric.starts_with("kafka_filter_")
             && !labels.iter().any(|(name, _)| *name == "reporter")
@@ -71,7 +85,8 @@ impl World {
             let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
             write!(text, "{name}=\"{value}\",").unwrap();
         }
-        self.series.push(Series { metric, labels: text, number, since });
+        let (since, until) = ticks.into_inner();
+        self.series.push(Series { metric, labels: text, number, since, until });
         self
     }
 
@@ -118,9 +133,10 @@ impl World {
             if types.insert(base, word).is_none() {
                 writeln!(text, "# TYPE {base} {word}").unwrap();
             }
-            let age = tick - series.since;
+            let age = tick.min(series.until) - series.since;
             #[expect(clippy::cast_precision_loss, reason = "small")]
             let value = match kind {
+                Kind::Gauge if tick > series.until => 0.0,
                 Kind::Gauge => series.number,
                 Kind::Counter | Kind::Histogram => series.number * 10.0 * (age + 1) as f64,
             };
@@ -340,7 +356,9 @@ fn edges(world: &mut World) {
 }
 
 fn beside(world: &mut World) {
+    // Two of them, one of which is ready.
     world.add("kafka_canary_ready", &[], 1.0);
+    world.add("kafka_canary_build_info", &[("version", "0.1.0"), ("librdkafka", "2.12.1")], 2.0);
     world.add("kafka_canary_brokers", &[], 3.0);
     world.add("kafka_canary_records_produced_total", &[("partition", "0")], 1.0);
     world.add("kafka_canary_records_lost_total", &[("partition", "0")], 0.01);
