@@ -382,10 +382,12 @@ pub struct MapNode {
     pub name: String,
     /// What it is.
     pub kind: NodeKind,
-    /// Through it; of a topic, written and read.
-    pub bytes_per_second: f64,
+    /// The same, and of the rest what it stands for.
+    pub of: NodeOf,
+    /// Through it; of a topic, written and read. Not known of groups: a Fetch names none.
+    pub bytes_per_second: Option<f64>,
     /// The same in records.
-    pub records_per_second: f64,
+    pub records_per_second: Option<f64>,
     /// Error codes by requests, where both are known.
     pub error_share: Option<f64>,
     /// How far behind, of groups and topics.
@@ -414,6 +416,18 @@ pub enum NodeKind {
     Rest,
 }
 
+/// What a node is, or what the rest of them are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeOf {
+    /// A client id.
+    Client,
+    /// A topic.
+    Topic,
+    /// A group.
+    Group,
+}
+
 /// From a writer to a topic, or from a topic to a reader.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MapEdge {
@@ -421,11 +435,13 @@ pub struct MapEdge {
     pub from: String,
     /// The id of a node.
     pub to: String,
-    /// 0 to groups: a Fetch names none.
-    pub bytes_per_second: f64,
+    /// Not known to groups: a Fetch names none.
+    pub bytes_per_second: Option<f64>,
     /// The same in records.
-    pub records_per_second: f64,
-    /// Gives the bytes, or the lag of a group.
+    pub records_per_second: Option<f64>,
+    /// How far a group is behind on the topic.
+    pub lag_records: Option<f64>,
+    /// Gives the bytes, or the lag of a group; empty where an end is the rest, whose sum no query gives.
     pub promql: String,
 }
 

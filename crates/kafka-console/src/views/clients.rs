@@ -5,8 +5,8 @@ use super::series::ratio;
 use super::sheet::{Answers, Ask, Sheet, TileExt as _};
 use super::table::{Digest, Table, heading};
 use super::topics::{READ, WRITTEN, counts};
-use super::{Made, Parts, View, readiness};
-use crate::page::{Cell, Link, Panel, Unit};
+use super::{Made, Parts, View, info, readiness};
+use crate::page::{Cell, Link, Note, Panel, Unit};
 use crate::source::SourceError;
 
 struct Asks {
@@ -125,7 +125,8 @@ impl Asks {
             .measure(heading("refused", "Refused by Kafka 4", Unit::Count, REFUSED), &self.refused)
             .sorted("written_bytes", &["read_bytes", "refused"])
             .searched(view)
-            .empty("No client has written or read anything yet.")
+            .empty("No client has written or read anything yet, or the filter counts no clients: metrics.clients may be \
+                    off in its configuration (docs/configuration.md).")
             .panel(answers)
     }
 
@@ -164,6 +165,22 @@ impl Asks {
             .empty("No client pushes telemetry (KIP-714): brokers ask for it only where a subscription is configured.")
             .panel(answers)
     }
+}
+
+/// A note where bytes are counted at topics (the first two questions) and none at clients (the others).
+pub(super) fn uncounted(answers: &Answers, sides: &[&Ask; 4]) -> Option<Note> {
+    let moves = |ask: &&Ask| answers.vector(ask).iter().any(|sample| sample.value > 0.0);
+    let [written, read, writers, readers] = sides;
+    let any = |one, other| moves(one) || moves(other);
+    (any(written, read) && !any(writers, readers)).then(|| {
+        info(
+            "Topics have traffic, and no client is known: the filter counts no clients here.",
+            Some(
+                "Where the configuration of the filter has metrics.clients off, turn it on to see who writes and reads \
+                 (docs/configuration.md).",
+            ),
+        )
+    })
 }
 
 async fn lines(view: &View<'_>, answers: &Answers, asks: &Asks) -> Result<Vec<Panel>, SourceError> {
