@@ -1,8 +1,9 @@
 //! Kafka 4 readiness: who would be refused, since when, and what to do. Brokers of Kafka 4 no longer take old versions
 //! of the protocol ([KIP-896](https://cwiki.apache.org/confluence/display/KAFKA/KIP-896%3A+Remove+old+client+protocol+API+versions+in+Kafka+4.0)).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::series::ratio;
 use super::sheet::{Answers, Ask, Sheet, TileExt as _};
@@ -22,6 +23,8 @@ struct Asks {
     all: Ask,
     all_now: Ask,
     share: Ask,
+    /// Of all versions: whether there was any traffic in the range.
+    requests: Ask,
     told: Ask,
     software: Ask,
 }
@@ -30,8 +33,8 @@ pub(super) async fn make(view: &View<'_>) -> Made {
     let mut sheet = Sheet::default();
     let asks = Asks::new(&mut sheet, view);
     let answers = sheet.answer(view.source).await?;
-    let since = Since::ask(view).await?;
-    let known = !answers.vector(&asks.told).is_empty();
+    let since = Since::ask(view, &answers, &asks.now).await?;
+    let known = answers.number(&asks.requests).is_some();
     let mut tiles = vec![asks.clients(&answers, known)];
     tiles.push(
         answers
@@ -46,7 +49,8 @@ pub(super) async fn make(view: &View<'_>) -> Made {
         format!("This list has what was seen within the last {}.", view.asked.range_text()),
         Some(
             "Jobs that run once a week show themselves once a week: with Prometheus as source choose a range of 7d \
-             before you call the list complete.",
+             before you call the list complete. A client that came for a moment only counts 0 there, and is missing: \
+             Prometheus does not know what a series was before its first sample.",
         ),
     );
     let panels = vec![
@@ -62,22 +66,21 @@ impl Asks {
         let (window, range) = (view.asked.window(), view.asked.range());
         let of = || view.series(DEPRECATED);
         let software = || view.series("kafka_filter_client_software_connections_total");
+        let requests = || view.series("kafka_filter_requests_total");
         let opened = || view.series("kafka_filter_connections_opened_total");
         Self {
             refused: sheet.ask(of().by(ROW).increase(), range),
             now: sheet.ask(of().by(ROW).rate(), window),
             all: sheet.ask(of().increase(), range),
             all_now: sheet.ask(of().rate(), window),
-            share: sheet.ask(
-                ratio(of().increase(), view.series("kafka_filter_requests_total").increase()),
-                range,
-            ),
+            share: sheet.ask(ratio(of().increase(), requests().increase()), range),
+            requests: sheet.ask(requests().increase(), range),
             told: sheet.ask(ratio(software().increase(), opened().increase()), range),
             software: sheet.ask(software().by(&["software", "software_version"]).increase(), range),
         }
     }
 
-    /// How many clients, which no expression counts: its query gives one number for each of them.
+    /// How many clients, which no expression counts: that is put around its query.
     #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
     fn clients(&self, answers: &Answers, known: bool) -> crate::page::Tile {
         let mut clients: Vec<_> = answers
@@ -89,6 +92,7 @@ impl Asks {
         clients.dedup();
         let mut tile = answers.tile("Clients to upgrade", Unit::Count, &self.refused, CLIENTS);
         let any = known || !answers.vector(&self.refused).is_empty();
+        tile.promql = format!("count(count by (client_id) ({} > 0))", self.refused.promql());
         tile.value = any.then_some(clients.len() as f64);
         tile.bad_from(1.0, f64::INFINITY)
     }
@@ -137,53 +141,68 @@ impl Asks {
 
 /// When each row was seen first and last.
 struct Since {
-    seen: BTreeMap<Vec<Arc<str>>, (Option<i64>, i64)>,
-    newest: i64,
+    seen: BTreeMap<Vec<Arc<str>>, Seen>,
+    /// What is seen within the newest window.
+    now: BTreeSet<Vec<Arc<str>>>,
+}
+
+/// Both as late as they may have been, in seconds since 1970.
+struct Seen {
+    /// None where it was before the range.
+    first: Option<i64>,
+    last: i64,
 }
 
 impl Since {
-    async fn ask(view: &View<'_>) -> Result<Self, SourceError> {
+    async fn ask(view: &View<'_>, answers: &Answers, now: &Ask) -> Result<Self, SourceError> {
         let expr: Expr = view.series(DEPRECATED).by(ROW).rate();
-        let asks = [(expr, view.asked.window())];
-        let matrices = view.source.range(&asks, view.asked.range(), POINTS_MAX).await?;
-        Ok(matrices
-            .first()
-            .map_or_else(|| Self { seen: BTreeMap::new(), newest: 0 }, |matrix| Self::read(matrix)))
+        let window = view.window_between(POINTS_MAX);
+        let matrices = view.source.range(&[(expr, window)], view.asked.range(), POINTS_MAX).await?;
+        let moving = answers.vector(now).iter().filter(|sample| sample.value > 0.0);
+        let now = moving.map(|sample| sample.labels.clone()).collect();
+        let seen = matrices.first().map(|matrix| Self::read(matrix, window)).unwrap_or_default();
+        Ok(Self { seen, now })
     }
 
-    /// A line that is above 0 from its very first point was so before the range.
-    fn read(matrix: &Matrix) -> Self {
+    /// A line that is above 0 from its very first point was so before the range. Each point looks back over a window
+    /// that is no shorter than the step, so nothing lies between them; the last that is above 0 has its event at the
+    /// window's far end, because the next point no longer sees it.
+    fn read(matrix: &Matrix, window: Duration) -> BTreeMap<Vec<Arc<str>>, Seen> {
+        let step = matrix.times_s.windows(2).find_map(|pair| match pair {
+            [one, next] => Some(next - one),
+            _ => None,
+        });
+        let window = i64::try_from(window.as_secs()).unwrap_or_default();
+        let back = (window - step.unwrap_or_default()).max(0);
         let mut seen = BTreeMap::new();
         for line in &matrix.lines {
-            let above: Vec<usize> = (0..line.points.len())
-                .filter(|&at| {
-                    line.points.get(at).copied().flatten().is_some_and(|value| value > 0.0)
-                })
-                .collect();
-            let (Some(&first), Some(&last)) = (above.first(), above.last()) else { continue };
-            let time = |at: usize| matrix.times_s.get(at).copied();
-            let began = if first == 0 { None } else { time(first) };
-            seen.insert(line.labels.clone(), (began, time(last).unwrap_or_default()));
+            let points = matrix.times_s.iter().zip(&line.points).enumerate();
+            let mut above = points.filter(|(_, (_, point))| point.is_some_and(|value| value > 0.0));
+            let Some((place, (&first, _))) = above.next() else { continue };
+            let newest = above.next_back().map_or(first, |(_, (&time, _))| time);
+            let first = (place > 0).then_some(first);
+            // Not before it came.
+            let last = (newest - back).max(first.unwrap_or_default());
+            seen.insert(line.labels.clone(), Seen { first, last });
         }
-        Self { seen, newest: matrix.times_s.last().copied().unwrap_or_default() }
+        seen
     }
 
     #[expect(clippy::cast_precision_loss, reason = "seconds since 1970")]
     fn first(&self, key: &[Arc<str>]) -> Cell {
         match self.seen.get(key) {
-            Some((Some(first), _)) => Cell::Number(*first as f64),
-            Some((None, _)) => Cell::Text("before this range".to_owned()),
+            Some(Seen { first: Some(first), .. }) => Cell::Number(*first as f64),
+            Some(Seen { first: None, .. }) => Cell::Text("before this range".to_owned()),
             None => Cell::None,
         }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "seconds since 1970")]
     fn last(&self, key: &[Arc<str>]) -> Cell {
-        match self.seen.get(key) {
-            Some((_, last)) if *last == self.newest => toned("now", Tone::Warning),
-            Some((_, last)) => Cell::Number(*last as f64),
-            None => Cell::None,
+        if self.now.contains(key) {
+            return toned("now", Tone::Warning);
         }
+        self.seen.get(key).map_or(Cell::None, |seen| Cell::Number(seen.last as f64))
     }
 }
 
@@ -205,7 +224,7 @@ const TABLE: &str = "Clients, and each API and version that brokers of Kafka 4 w
     UNSUPPORTED_VERSION, or hangs up.";
 const SINCE: &str =
     "When the first of them was seen, as exact as the distance between two points of the range.";
-const LAST: &str = "When one was seen last.";
+const LAST: &str = "When one was seen last, as exact as the distance between two points of the range; now is within the window.";
 const REMEDY: &str = "By the library that the client id hints at: many leave their library's default. It is a guess; \
     Envoy's access log has the client's address.";
 const SOFTWARE: &str = "By the version that the library tells. It says what the library can do, not what it was told to: \

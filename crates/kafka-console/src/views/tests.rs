@@ -7,6 +7,7 @@ use world::{HOSTILE, NOW_S, World, long_topic, shop};
 mod fixtures;
 mod lines;
 mod map;
+mod readiness;
 mod world;
 
 fn asked(source: &Source, page: &str, given: &[(&str, &str)]) -> Asked {
@@ -351,27 +352,6 @@ async fn every_help_says_something_and_every_number_has_its_query() {
             .collect();
         assert_eq!(ids.len(), page.panels.len(), "{name}: two panels have the same id");
     }
-}
-
-#[tokio::test]
-async fn readiness_says_who_since_when_and_what_to_do() {
-    let page = page_of(&shop(), "readiness", &[]).await;
-    assert_near(tile(&page, "Clients to upgrade"), 1.0);
-    // From tick 45 to tick 90, both counted, 20 requests each.
-    assert_near(tile(&page, "Requests that are refused"), 920.0);
-    let refused = table(&page, "refused");
-    assert_eq!(firsts(refused), ["from-2015"]);
-    let since = number(refused, "from-2015", "since");
-    #[expect(clippy::cast_precision_loss)]
-    let expected = (world::START_MS / 1000 + 450) as f64;
-    assert!((since - expected).abs() <= 10.0, "{since} {expected}");
-    assert_eq!(
-        cell(refused, "from-2015", "last"),
-        Cell::Toned { text: "now".to_owned(), tone: Tone::Warning }
-    );
-    let nobody = page_of(&World::empty(), "readiness", &[]).await;
-    assert!(table(&nobody, "refused").rows.is_empty());
-    assert!(table(&nobody, "refused").empty.starts_with("Nobody has spoken"));
 }
 
 #[tokio::test]

@@ -15,17 +15,41 @@ fn matrix(lines: &[(&str, [Option<f64>; 4])]) -> Matrix {
     }
 }
 
+fn since(lines: &[(&str, [Option<f64>; 4])], window: u64, now: &[&str]) -> Since {
+    Since {
+        seen: Since::read(&matrix(lines), Duration::from_secs(window)),
+        now: now.iter().map(|client| row(client)).collect(),
+    }
+}
+
 #[test]
 fn since_is_the_first_point_above_nothing() {
-    let since = Since::read(&matrix(&[
+    let lines = [
         ("new", [None, Some(0.0), Some(1.0), Some(1.0)]),
         ("old", [Some(2.0), Some(0.0), None, None]),
         ("silent", [Some(0.0), Some(0.0), Some(0.0), Some(0.0)]),
-    ]));
+    ];
+    let since = since(&lines, 10, &["new"]);
     assert_eq!(since.first(&row("new")), Cell::Number(120.0));
     assert_eq!(since.last(&row("new")), toned("now", Tone::Warning));
     assert_eq!(since.first(&row("old")), Cell::Text("before this range".to_owned()));
     assert_eq!(since.last(&row("old")), Cell::Number(100.0));
     assert_eq!(since.first(&row("silent")), Cell::None);
     assert_eq!(since.first(&row("unknown")), Cell::None);
+}
+
+/// Points 10 s apart that look back over 20 s: the last that sees a request is 10 s too late, and the newest one does
+/// not say that the client still speaks.
+#[test]
+fn last_seen_is_no_later_than_the_last_request_may_have_been() {
+    let lines = [
+        ("once", [Some(0.0), Some(1.0), Some(1.0), Some(0.0)]),
+        ("ended", [Some(0.0), Some(0.0), Some(1.0), Some(1.0)]),
+        ("short", [Some(0.0), Some(1.0), Some(0.0), Some(0.0)]),
+    ];
+    let since = since(&lines, 20, &[]);
+    assert_eq!(since.first(&row("once")), Cell::Number(110.0));
+    assert_eq!(since.last(&row("once")), Cell::Number(110.0));
+    assert_eq!(since.last(&row("ended")), Cell::Number(120.0));
+    assert_eq!(since.last(&row("short")), Cell::Number(110.0), "not before it came");
 }
