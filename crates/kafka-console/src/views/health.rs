@@ -3,10 +3,10 @@
 use super::curves::{Curves, stacked};
 use super::series::Series;
 use super::sheet::{Answers, Ask, Sheet, TileExt as _};
-use super::table::{Table, heading, toned};
+use super::table::{Table, finds, heading, toned};
 use super::{Made, Parts, ROWS_MAX, View, warning};
 use crate::page::{Cell, Column, Note, Panel, Sort, TablePanel, Tile, Tone, Unit};
-use crate::source::{Proxy, SourceError};
+use crate::source::{Kind, Proxy, SourceError};
 
 mod beside;
 
@@ -29,7 +29,7 @@ pub(super) async fn make(view: &View<'_>) -> Made {
     let asks = Asks::new(&mut sheet, view);
     let beside = beside::Asks::new(&mut sheet, view);
     let (answers, proxies) = (sheet.answer(view.source).await?, view.source.proxies().await);
-    let mut tiles = proxy_tiles(&proxies);
+    let mut tiles = proxy_tiles(view.source.state().kind, &proxies);
     tiles.extend(asks.tiles(&answers));
     let mut panels = vec![proxies_table(view, &proxies)];
     panels.push(asks.opaque_table(&answers));
@@ -139,7 +139,7 @@ impl Asks {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
-fn proxy_tiles(proxies: &[Proxy]) -> Vec<Tile> {
+fn proxy_tiles(kind: Kind, proxies: &[Proxy]) -> Vec<Tile> {
     let envoys: Vec<&Proxy> = proxies.iter().filter(|proxy| proxy.is_envoy).collect();
     let up = proxies.iter().filter(|proxy| proxy.up).count();
     let with = envoys.iter().filter(|proxy| proxy.has_filter).count();
@@ -151,8 +151,13 @@ fn proxy_tiles(proxies: &[Proxy]) -> Vec<Tile> {
         tone: if value < of { Tone::Warning } else { Tone::Plain },
         help: help.to_owned(),
     };
+    // Of its own targets the console alone knows.
+    let up_query = match kind {
+        Kind::Direct => "",
+        Kind::Prometheus => UP_QUERY,
+    };
     vec![
-        tile("Targets up", up, proxies.len(), "", UP),
+        tile("Targets up", up, proxies.len(), up_query, UP),
         tile("Proxies with the filter", with, envoys.len(), WITH_FILTER_QUERY, WITH_FILTER),
     ]
 }
@@ -166,11 +171,12 @@ fn proxies_table(view: &View<'_>, proxies: &[Proxy]) -> Panel {
         promql: None,
         link: None,
     };
-    let mut found: Vec<&Proxy> =
-        proxies.iter().filter(|proxy| view.asked.finds(&proxy.name)).collect();
-    found.sort_by_key(|proxy| (proxy.up, proxy.has_filter || !proxy.is_envoy, proxy.name.clone()));
-    let left_out = found.len().saturating_sub(ROWS_MAX);
-    found.truncate(ROWS_MAX);
+    let mut sorted: Vec<&Proxy> = proxies.iter().collect();
+    sorted.sort_by_key(|proxy| (proxy.up, proxy.has_filter || !proxy.is_envoy, &proxy.name));
+    let mut rows: Vec<_> = sorted.into_iter().map(proxy_row).collect();
+    rows.retain(|row| finds(view, row));
+    let left_out = rows.len().saturating_sub(ROWS_MAX);
+    rows.truncate(ROWS_MAX);
     Panel::Table(TablePanel {
         id: "proxies",
         title: "Proxies".to_owned(),
@@ -188,7 +194,7 @@ fn proxies_table(view: &View<'_>, proxies: &[Proxy]) -> Panel {
             ),
             column("series", "Series", Unit::Count, "That the console keeps of it."),
         ],
-        rows: found.into_iter().map(proxy_row).collect(),
+        rows,
         left_out,
         empty: "No target is known yet.".to_owned(),
         sort: Sort { column: 1, descending: false },
@@ -329,7 +335,11 @@ const OPAQUE: &str = "kafka_filter_connections_opaque_total";
 const UP: &str = "Targets whose last scrape was good, whatever they are.";
 const WITH_FILTER: &str = "Envoys that show the filter's metrics. An Envoy shows them from the first connection on, so one \
     without Kafka traffic may be missing here.";
-const WITH_FILTER_QUERY: &str = "count(count by (instance) (kafka_filter_build_info))";
+const WITH_FILTER_QUERY: &str =
+    "count(count by (instance) (last_over_time(kafka_filter_build_info[15m])))";
+/// Of the same instances as the table has: those that have shown metrics of Envoy or of the filter lately.
+const UP_QUERY: &str = "count((max by (instance) (up) > 0) and on (instance) \
+    (last_over_time(envoy_server_uptime[15m]) or last_over_time(kafka_filter_build_info[15m])))";
 const PROXIES: &str =
     "What is scraped: first what does not answer, then proxies without the filter.";
 const CONNECTIONS: &str =
@@ -347,3 +357,35 @@ const UNTRACKED: &str = "Partitions in this range that lag left out, because lim
 const LABELS: &str =
     "Names that strangers choose have a cap, so that nobody can fill a proxy's memory.";
 const VALUES: &str = "Values that the proxy with the most of them has admitted.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proxy(name: &str, up: bool) -> Proxy {
+        Proxy {
+            name: name.to_owned(),
+            up,
+            age: None,
+            filter_release: None,
+            kafka_release: None,
+            series: 0,
+            has_filter: up,
+            is_envoy: true,
+            error: None,
+        }
+    }
+
+    #[test]
+    fn prometheus_is_asked_for_as_many_targets_as_are_shown() {
+        let proxies = [proxy("a", true), proxy("b", false)];
+        let tiles = proxy_tiles(Kind::Prometheus, &proxies);
+        assert_eq!((tiles[0].value, tiles[1].value), (Some(1.0), Some(1.0)));
+        assert!(
+            tiles[0].promql.starts_with("count((max by (instance) (up) > 0) and on (instance)")
+        );
+        // An instance that went 14 minutes ago is in the table, and so in the query.
+        assert!(tiles.iter().all(|tile| tile.promql.contains("kafka_filter_build_info[15m]")));
+        assert_eq!(proxy_tiles(Kind::Direct, &proxies)[0].promql, "");
+    }
+}

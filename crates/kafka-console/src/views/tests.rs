@@ -5,6 +5,7 @@ use asked::Limits;
 use world::{HOSTILE, NOW_S, World, long_topic, shop};
 
 mod fixtures;
+mod health;
 mod lines;
 mod map;
 mod readiness;
@@ -352,26 +353,4 @@ async fn every_help_says_something_and_every_number_has_its_query() {
             .collect();
         assert_eq!(ids.len(), page.panels.len(), "{name}: two panels have the same id");
     }
-}
-
-#[tokio::test]
-async fn health_says_what_is_missing() {
-    let page = page_of(&shop(), "health", &[]).await;
-    assert_near(tile(&page, "Targets up"), 2.0);
-    assert_near(tile(&page, "Not decoded"), 90.0);
-    let proxies = table(&page, "proxies");
-    assert_eq!(firsts(proxies), ["10.0.0.2:9901", "10.0.0.3:9901", "10.0.0.1:9901"]);
-    assert_eq!(
-        cell(proxies, "10.0.0.2:9901", "state"),
-        Cell::Toned { text: "down: connection refused".to_owned(), tone: Tone::Error }
-    );
-    assert_eq!(cell(proxies, "10.0.0.1:9901", "filter"), Cell::Text("0.1.0".to_owned()));
-    assert_near(number(table(&page, "opaque"), "tls", "in_range"), 90.0);
-    assert_near(number(table(&page, "labels"), "topic", "overflowed"), 270.0);
-    let canary = table(&page, "canary");
-    assert_eq!(
-        cell(canary, "Probes lost", "value"),
-        Cell::Toned { text: "9".to_owned(), tone: Tone::Error }
-    );
-    assert!(table(&page, "gateway").empty.starts_with("No kafka-gateway is scraped"));
 }

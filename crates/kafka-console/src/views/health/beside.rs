@@ -6,14 +6,21 @@ use crate::page::{Cell, Column, Panel, Sort, TablePanel, Tone, Unit};
 use crate::views::View;
 use crate::views::series::Series;
 use crate::views::sheet::{Answers, Ask, Sheet};
-use crate::views::table::{Table, heading, toned};
+use crate::views::table::{Table, heading};
 
 /// Numbers of both.
 pub(super) struct Asks {
-    canary: Vec<Fact>,
-    gateway: Vec<Fact>,
+    canary: Facts,
+    gateway: Facts,
     failures: Ask,
     refusals: Ask,
+}
+
+/// The numbers of a program.
+struct Facts {
+    /// How many of it there are.
+    instances: Ask,
+    facts: Vec<Fact>,
 }
 
 /// A number, and what it is.
@@ -22,14 +29,20 @@ struct Fact {
     ask: Ask,
     unit: Unit,
     help: &'static str,
-    tone: fn(f64) -> Tone,
+    tone: Judge,
 }
+
+/// Of a number, and how many instances there are.
+type Judge = fn(f64, Option<f64>) -> Tone;
+
+/// A number that is to be asked for.
+type Told = (&'static str, Unit, &'static str, Judge, Expr);
 
 impl Asks {
     pub(super) fn new(sheet: &mut Sheet, view: &View<'_>) -> Self {
         Self {
-            canary: canary(sheet, view),
-            gateway: gateway(sheet, view),
+            canary: Facts::new(sheet, view, "kafka_canary_build_info", canary()),
+            gateway: Facts::new(sheet, view, "kafka_gateway_build_info", gateway()),
             failures: sheet.ask(
                 Series::of("kafka_canary_records_produce_failed_total").by(REASON).increase(),
                 view.asked.range(),
@@ -43,8 +56,8 @@ impl Asks {
 
     pub(super) fn panels(&self, answers: &Answers) -> Vec<Panel> {
         let mut panels =
-            vec![facts("canary", "kafka-canary", CANARY, NO_CANARY, &self.canary, answers)];
-        if is_seen(&self.canary, answers) {
+            vec![self.canary.panel(("canary", "kafka-canary"), CANARY, NO_CANARY, answers)];
+        if self.canary.is_seen(answers) {
             panels.push(reasons(
                 "canary_failures",
                 "Probes that were not written",
@@ -52,8 +65,8 @@ impl Asks {
                 answers,
             ));
         }
-        panels.push(facts("gateway", "kafka-gateway", GATEWAY, NO_GATEWAY, &self.gateway, answers));
-        if is_seen(&self.gateway, answers) {
+        panels.push(self.gateway.panel(("gateway", "kafka-gateway"), GATEWAY, NO_GATEWAY, answers));
+        if self.gateway.is_seen(answers) {
             panels.push(reasons(
                 "gateway_refusals",
                 "What the gateway refused",
@@ -65,253 +78,237 @@ impl Asks {
     }
 }
 
-fn is_seen(facts: &[Fact], answers: &Answers) -> bool {
-    facts.first().is_some_and(|fact| answers.number(&fact.ask).is_some())
+impl Facts {
+    fn new(sheet: &mut Sheet, view: &View<'_>, build: &'static str, told: Vec<Told>) -> Self {
+        let (window, range) = (view.asked.window(), view.asked.range());
+        let facts = told.into_iter().map(|(name, unit, help, tone, expr)| {
+            let over = if matches!(expr, Expr::Increase(_)) { range } else { window };
+            Fact { name, ask: sheet.ask(expr, over), unit, help, tone }
+        });
+        let facts = facts.collect();
+        // Each shows a 1.
+        Self { instances: sheet.ask(Series::of(build).sum(), window), facts }
+    }
+
+    fn is_seen(&self, answers: &Answers) -> bool {
+        self.facts.first().is_some_and(|fact| answers.number(&fact.ask).is_some())
+    }
+
+    /// A program as a table of its numbers; one that is not scraped has no rows.
+    fn panel(
+        &self,
+        (id, title): (&'static str, &str),
+        help: &str,
+        empty: &str,
+        answers: &Answers,
+    ) -> Panel {
+        let column = |key, title, help: &str| Column {
+            key,
+            title,
+            unit: Unit::Text,
+            help: help.to_owned(),
+            promql: None,
+            link: None,
+        };
+        let rows = if self.is_seen(answers) { self.rows(answers) } else { Vec::new() };
+        Panel::Table(TablePanel {
+            id,
+            title: title.to_owned(),
+            help: help.to_owned(),
+            columns: vec![
+                column("name", "What", "Of all instances together."),
+                column("value", "Value", VALUE),
+                column("meaning", "What it means", "And how it misleads."),
+            ],
+            rows,
+            left_out: 0,
+            empty: empty.to_owned(),
+            sort: Sort { column: 0, descending: false },
+        })
+    }
+
+    fn rows(&self, answers: &Answers) -> Vec<Vec<Cell>> {
+        let instances = answers.number(&self.instances);
+        let row = |fact: &Fact| {
+            // A counter that was never counted up has no series. A gauge without one is not known.
+            let counts = matches!(fact.ask.expr, Expr::Increase(_) | Expr::Rate(_));
+            let value = answers.number(&fact.ask).or(counts.then_some(0.0));
+            let measured = Cell::Measured {
+                value,
+                unit: fact.unit,
+                promql: fact.ask.promql(),
+                tone: value.map_or(Tone::Plain, |number| (fact.tone)(number, instances)),
+            };
+            vec![Cell::Text(fact.name.to_owned()), measured, Cell::Text(fact.help.to_owned())]
+        };
+        self.facts.iter().map(row).collect()
+    }
 }
 
-fn canary(sheet: &mut Sheet, view: &View<'_>) -> Vec<Fact> {
-    let (window, range) = (view.asked.window(), view.asked.range());
+fn canary() -> Vec<Told> {
     let of = Series::of;
-    let mut fact = |name, unit, help, tone, expr: Expr, window| Fact {
-        name,
-        ask: sheet.ask(expr, window),
-        unit,
-        help,
-        tone,
-    };
     vec![
-        fact(
+        (
             "Canaries that are ready",
             Unit::Count,
             "Which say that the cluster serves them.",
-            down,
+            ready,
             of("kafka_canary_ready").sum(),
-            window,
         ),
-        fact(
+        (
+            "Canaries",
+            Unit::Count,
+            "Which are scraped, ready or not.",
+            plain,
+            of("kafka_canary_build_info").sum(),
+        ),
+        (
             "Brokers probed",
             Unit::Count,
             "By the canary with the most.",
             plain,
             of("kafka_canary_brokers").max(),
-            window,
         ),
-        fact(
+        (
             "Probes written",
             Unit::RecordsPerSecond,
             "Records that were acknowledged.",
             plain,
             of("kafka_canary_records_produced_total").rate(),
-            window,
         ),
-        fact(
+        (
             "Probes not written",
             Unit::Count,
             "In this range: not acknowledged in time, or refused.",
             up,
             of("kafka_canary_records_produce_failed_total").increase(),
-            range,
         ),
-        fact(
+        (
             "Probes lost",
             Unit::Count,
             "In this range: acknowledged, and never to be read. Records of users may be lost too.",
             up,
             of("kafka_canary_records_lost_total").increase(),
-            range,
         ),
-        fact(
+        (
             "Probes late",
             Unit::Count,
             "In this range: acknowledged, and not read in time.",
             up,
             of("kafka_canary_records_late_total").increase(),
-            range,
         ),
-        fact(
+        (
             "Time to write p99",
             Unit::Seconds,
             "From sending a probe to its acknowledgement.",
             plain,
             of("kafka_canary_produce_latency_seconds").quantile(0.99),
-            window,
         ),
-        fact(
+        (
             "End to end p99",
             Unit::Seconds,
             "From sending a probe to reading it.",
             plain,
             of("kafka_canary_end_to_end_latency_seconds").quantile(0.99),
-            window,
         ),
     ]
 }
 
-fn gateway(sheet: &mut Sheet, view: &View<'_>) -> Vec<Fact> {
-    let (window, range) = (view.asked.window(), view.asked.range());
+fn gateway() -> Vec<Told> {
     let of = Series::of;
-    let mut fact = |name, unit, help, tone, expr: Expr, window| Fact {
-        name,
-        ask: sheet.ask(expr, window),
-        unit,
-        help,
-        tone,
-    };
     vec![
-        fact(
+        (
             "Gateways that are ready",
             Unit::Count,
             "Which take records.",
-            down,
+            ready,
             of("kafka_gateway_ready").sum(),
-            window,
         ),
-        fact(
+        (
+            "Gateways",
+            Unit::Count,
+            "Which are scraped, ready or not.",
+            plain,
+            of("kafka_gateway_build_info").sum(),
+        ),
+        (
             "Requests",
             Unit::RequestsPerSecond,
             "That were answered.",
             plain,
             of("kafka_gateway_requests_total").rate(),
-            window,
         ),
-        fact(
+        (
             "Records",
             Unit::RecordsPerSecond,
             "That were answered for, refused ones too.",
             plain,
             of("kafka_gateway_records_total").rate(),
-            window,
         ),
-        fact(
+        (
             "Refused",
             Unit::Count,
             "Records in this range that were refused, and requests refused as a whole.",
             up,
             of("kafka_gateway_refusals_total").increase(),
-            range,
         ),
-        fact(
+        (
             "Deliveries that failed",
             Unit::Count,
             "In this range, as librdkafka reported.",
             up,
             of("kafka_gateway_deliveries_failed_total").increase(),
-            range,
         ),
-        fact(
+        (
             "Records lost",
             Unit::Records,
             "In this range: accepted without waiting and without a log, and then refused by Kafka.",
             up,
             of("kafka_gateway_lost_records_total").increase(),
-            range,
         ),
-        fact(
+        (
             "Time of a request p99",
             Unit::Seconds,
             "From its headers to its answer.",
             plain,
             of("kafka_gateway_request_duration_seconds").quantile(0.99),
-            window,
         ),
-        fact(
+        (
             "Waiting in the log",
             Unit::Count,
             "Entries that are not wholly in Kafka.",
             plain,
             of("kafka_gateway_log_entries_waiting").sum(),
-            window,
         ),
-        fact(
+        (
             "Oldest that waits",
             Unit::Seconds,
             "0 when none does; it grows while Kafka is away.",
             plain,
             of("kafka_gateway_log_oldest_entry_age_seconds").max(),
-            window,
         ),
-        fact(
+        (
             "Dead letters",
             Unit::Records,
             "Records that Kafka refused for good, kept in a file.",
             up,
             of("kafka_gateway_log_dead_letter_records").sum(),
-            window,
         ),
-        fact(
+        (
             "Logs that cannot be written",
             Unit::Count,
             "Look at their disks.",
             up,
             of("kafka_gateway_log_failing").sum(),
-            window,
         ),
-        fact(
+        (
             "Certificates that cannot be read",
             Unit::Count,
             "The old one is served until it ends; the log says why.",
             up,
             of("kafka_gateway_certificates_failing").sum(),
-            window,
         ),
     ]
-}
-
-/// A program as a table of its numbers; one that is not scraped has no rows.
-fn facts(
-    id: &'static str,
-    title: &str,
-    help: &str,
-    empty: &str,
-    facts: &[Fact],
-    answers: &Answers,
-) -> Panel {
-    let column = |key, title, unit, help: &str| Column {
-        key,
-        title,
-        unit,
-        help: help.to_owned(),
-        promql: None,
-        link: None,
-    };
-    let rows = if is_seen(facts, answers) { rows(facts, answers) } else { Vec::new() };
-    Panel::Table(TablePanel {
-        id,
-        title: title.to_owned(),
-        help: help.to_owned(),
-        columns: vec![
-            column("name", "What", Unit::Text, "Of all instances together."),
-            column("value", "Now", Unit::Text, "In words, because each has a unit of its own."),
-            column("meaning", "What it means", Unit::Text, "And how it misleads."),
-            column("query", "PromQL", Unit::Text, "Gives the number."),
-        ],
-        rows,
-        left_out: 0,
-        empty: empty.to_owned(),
-        sort: Sort { column: 0, descending: false },
-    })
-}
-
-fn rows(facts: &[Fact], answers: &Answers) -> Vec<Vec<Cell>> {
-    facts
-        .iter()
-        .map(|fact| {
-            let value = match answers.number(&fact.ask) {
-                Some(number) => toned(words(number, fact.unit), (fact.tone)(number)),
-                // A counter that was never counted up has no series.
-                None if matches!(fact.unit, Unit::Count | Unit::Records) => {
-                    Cell::Text("0".to_owned())
-                }
-                None => Cell::None,
-            };
-            vec![
-                Cell::Text(fact.name.to_owned()),
-                value,
-                Cell::Text(fact.help.to_owned()),
-                Cell::Text(fact.ask.promql()),
-            ]
-        })
-        .collect()
 }
 
 fn reasons(id: &'static str, title: &str, ask: &Ask, answers: &Answers) -> Panel {
@@ -323,30 +320,28 @@ fn reasons(id: &'static str, title: &str, ask: &Ask, answers: &Answers) -> Panel
         .panel(answers)
 }
 
-fn words(number: f64, unit: Unit) -> String {
-    match unit {
-        Unit::Seconds if number < 1.0 => format!("{:.1} ms", number * 1_000.0),
-        Unit::Seconds => format!("{number:.1} s"),
-        Unit::RecordsPerSecond | Unit::RequestsPerSecond => format!("{number:.1}/s"),
-        _ => format!("{number:.0}"),
-    }
-}
-
-fn plain(_: f64) -> Tone {
+fn plain(_: f64, _: Option<f64>) -> Tone {
     Tone::Plain
 }
 
 /// Anything is bad.
-fn up(number: f64) -> Tone {
+fn up(number: f64, _: Option<f64>) -> Tone {
     if number > 0.0 { Tone::Error } else { Tone::Good }
 }
 
-/// Nothing is bad.
-fn down(number: f64) -> Tone {
-    if number > 0.0 { Tone::Good } else { Tone::Error }
+/// All of them are good, some are not.
+fn ready(number: f64, instances: Option<f64>) -> Tone {
+    match instances {
+        _ if number <= 0.0 => Tone::Error,
+        Some(instances) if number < instances => Tone::Warning,
+        _ => Tone::Good,
+    }
 }
 
 const REASON: &[&str] = &["reason"];
+
+const VALUE: &str = "What is in this range says so; rates and times are over the window, the others as they are now. Each \
+    has a query of its own.";
 
 const CANARY: &str = "A probe that writes and reads records of its own: it tells whether users would be served, also while \
     nobody writes.";
@@ -355,3 +350,16 @@ const NO_CANARY: &str = "No kafka-canary is scraped. To see it here, add its add
 const GATEWAY: &str = "Writes to Kafka for clients that speak HTTP.";
 const NO_GATEWAY: &str = "No kafka-gateway is scraped. To see it here, add its address and /metrics to the targets; \
     docs/gateway.md says what it does.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_of_three_that_is_ready_does_not_look_good() {
+        assert_eq!(ready(3.0, Some(3.0)), Tone::Good);
+        assert_eq!(ready(1.0, Some(3.0)), Tone::Warning);
+        assert_eq!(ready(0.0, Some(3.0)), Tone::Error);
+        assert_eq!(ready(1.0, None), Tone::Good);
+    }
+}
