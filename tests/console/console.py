@@ -108,7 +108,7 @@ class Page:
 
 
 def _text(cell: Any) -> Any:
-    return cell["text"] if isinstance(cell, dict) else cell
+    return cell.get("text", cell.get("value")) if isinstance(cell, dict) else cell
 
 
 def _events(response: http.client.HTTPResponse) -> Iterator[Page]:

@@ -106,7 +106,9 @@ def cells(page: Page) -> dict[str, float]:
                 found |= {f"{panel['id']} / {name} / {key}": value for key, value in zip(keys, row, strict=True)
                           if isinstance(value, (int, float))}
         if panel["kind"] == "map":
-            found |= {f"edge {edge['from']} -> {edge['to']}": edge["records_per_second"] for edge in panel["edges"]}
+            # None leads to groups: a Fetch names none.
+            found |= {f"edge {edge['from']} -> {edge['to']}": edge["records_per_second"] for edge in panel["edges"]
+                      if edge["records_per_second"] is not None}
     return found
 
 
