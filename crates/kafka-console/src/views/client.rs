@@ -45,8 +45,8 @@ pub(super) async fn make(view: &View<'_>) -> Made {
             readiness::remedy(view.key()),
         ));
     }
-    parts.panels.push(asks.written.table("written_topics", "Writes to", WRITES, &answers));
-    parts.panels.push(asks.read.table("read_topics", "Reads from", READS, &answers));
+    parts.panels.push(asks.written.table(view, ("written_topics", "Writes to"), WRITES, &answers));
+    parts.panels.push(asks.read.table(view, ("read_topics", "Reads from"), READS, &answers));
     parts.panels.push(asks.refused_table(&answers));
     parts.panels.extend(lines(view, &answers, &asks).await?);
     Ok(parts)
@@ -123,7 +123,13 @@ impl Side {
         }
     }
 
-    fn table(&self, id: &'static str, title: &str, help: &str, answers: &Answers) -> Panel {
+    fn table(
+        &self,
+        view: &View<'_>,
+        (id, title): (&'static str, &str),
+        help: &str,
+        answers: &Answers,
+    ) -> Panel {
         Table::new(id, title, help)
             .label("topic", "Topic", Some(Link::Topic), "The topic's name.")
             .measure(
@@ -133,6 +139,7 @@ impl Side {
             .measure(heading("records", "Records", Unit::RecordsPerSecond, RECORDS), &self.records)
             .measure(heading("share", "Share", Unit::Share, SHARE), &self.share)
             .sorted("bytes", &["records"])
+            .searched(view)
             .empty("Nothing.")
             .panel(answers)
     }

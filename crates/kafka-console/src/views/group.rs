@@ -41,7 +41,7 @@ pub(super) async fn make(view: &View<'_>) -> Made {
                   stale."),
         ));
     }
-    parts.panels.push(asks.lag_table(&answers));
+    parts.panels.push(asks.lag_table(view, &answers));
     parts.panels.push(asks.errors_table(view, &answers));
     parts.panels.push(asks.requests_table(&answers));
     parts.panels.extend(lines(view, &answers, &asks).await?);
@@ -96,7 +96,7 @@ impl Asks {
         ]
     }
 
-    fn lag_table(&self, answers: &Answers) -> Panel {
+    fn lag_table(&self, view: &View<'_>, answers: &Answers) -> Panel {
         let mine = answers.by_label(&self.lags);
         Table::new("lag", "Behind on", LAGS)
             .label(
@@ -118,6 +118,7 @@ impl Asks {
             )
             .sorted("lag", &["written"])
             .kept(|key| key.first().is_some_and(|topic| mine.contains_key(&**topic)))
+            .searched(view)
             .empty("This group has committed no offset through these proxies, or it is stale.")
             .panel(answers)
     }

@@ -56,7 +56,7 @@ pub(super) async fn make(view: &View<'_>) -> Made {
     let panels = vec![
         asks.table(view, &answers, &since),
         libraries::table(&answers),
-        asks.software_table(&answers),
+        asks.software_table(view, &answers),
     ];
     Ok(Parts { notes: vec![note], tiles, panels })
 }
@@ -121,7 +121,7 @@ impl Asks {
             .panel(answers)
     }
 
-    fn software_table(&self, answers: &Answers) -> Panel {
+    fn software_table(&self, view: &View<'_>, answers: &Answers) -> Panel {
         Table::new("software", "Libraries that were seen", SOFTWARE)
             .label("software", "Library", None, "What the client says that it is (KIP-511).")
             .label("software_version", "Version", None, "As the client says.")
@@ -134,6 +134,7 @@ impl Asks {
                 _ => Cell::None,
             })
             .sorted("connections", &[])
+            .searched(view)
             .empty("No client has told its library in this range.")
             .panel(answers)
     }

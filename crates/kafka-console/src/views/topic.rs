@@ -59,9 +59,9 @@ pub(super) async fn make(view: &View<'_>) -> Made {
             Some("Choose a longer range, or look at Topics for its name as the filter writes it."),
         ));
     }
-    parts.panels.push(asks.writers.table("writers", "Who writes", WRITERS, &answers));
-    parts.panels.push(asks.readers.table("readers", "Who reads", READERS, &answers));
-    parts.panels.push(asks.groups.table(&answers));
+    parts.panels.push(asks.writers.table(view, ("writers", "Who writes"), WRITERS, &answers));
+    parts.panels.push(asks.readers.table(view, ("readers", "Who reads"), READERS, &answers));
+    parts.panels.push(asks.groups.table(view, &answers));
     parts.panels.push(asks.errors_table(view, &answers));
     parts.panels.extend(lines(view, &answers, &asks).await?);
     parts.panels.push(produce.panel(&answers));
@@ -194,7 +194,13 @@ impl Edge {
         }
     }
 
-    fn table(&self, id: &'static str, title: &str, help: &str, answers: &Answers) -> Panel {
+    fn table(
+        &self,
+        view: &View<'_>,
+        (id, title): (&'static str, &str),
+        help: &str,
+        answers: &Answers,
+    ) -> Panel {
         Table::new(id, title, help)
             .label("client_id", "Client", Some(Link::Client), "What the client calls itself.")
             .measure(
@@ -210,18 +216,20 @@ impl Edge {
                 &self.share,
             )
             .sorted("bytes", &["records"])
+            .searched(view)
             .empty("Nobody was seen on this side of the topic.")
             .panel(answers)
     }
 }
 
 impl Groups {
-    fn table(&self, answers: &Answers) -> Panel {
+    fn table(&self, view: &View<'_>, answers: &Answers) -> Panel {
         Table::new("groups", "Groups that commit here", GROUPS)
             .label("group", "Group", Some(Link::Group), "The group's id.")
             .measure(heading("lag", "Lag", Unit::Records, topics::H_GROUP_LAG.help), &self.lag)
             .measure(heading("behind", "Behind", Unit::Seconds, BEHIND), &self.behind)
             .sorted("lag", &[])
+            .searched(view)
             .empty("No group has committed an offset of this topic through these proxies.")
             .panel(answers)
     }
