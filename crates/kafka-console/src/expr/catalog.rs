@@ -4,6 +4,8 @@
 
 use super::{Expr, Fold, Matcher, Select};
 
+pub(crate) mod names;
+
 /// What the numbers of a metric mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

@@ -7,6 +7,7 @@ use super::sheet::{Answers, Ask, Sheet, TileExt as _};
 use super::table::{Table, heading};
 use super::topics::{TOPIC, WRITTEN};
 use super::{Made, Parts, View, info, readiness, warning};
+use crate::expr::catalog::names;
 use crate::page::{Link, Panel, Tile, Unit};
 use crate::source::SourceError;
 
@@ -59,7 +60,7 @@ fn client(view: &View<'_>, metric: &'static str) -> Series {
 
 impl Asks {
     fn new(sheet: &mut Sheet, view: &View<'_>) -> Self {
-        let deprecated = || client(view, "kafka_filter_deprecated_requests_total");
+        let deprecated = || client(view, names::DEPRECATED_REQUESTS);
         let (window, range) = (view.asked.window(), view.asked.range());
         Self {
             written: Side::new(sheet, view, PRODUCED),
@@ -162,16 +163,10 @@ async fn lines(view: &View<'_>, answers: &Answers, asks: &Asks) -> Result<Vec<Pa
     curves.panels().await
 }
 
-const PRODUCED: [&str; 3] = [
-    "kafka_filter_client_produced_bytes_total",
-    "kafka_filter_client_produced_records_total",
-    "kafka_filter_topic_produced_bytes_total",
-];
-const FETCHED: [&str; 3] = [
-    "kafka_filter_client_fetched_bytes_total",
-    "kafka_filter_client_fetched_records_total",
-    "kafka_filter_topic_fetched_bytes_total",
-];
+const PRODUCED: [&str; 3] =
+    [names::CLIENT_PRODUCED_BYTES, names::CLIENT_PRODUCED_RECORDS, names::TOPIC_PRODUCED_BYTES];
+const FETCHED: [&str; 3] =
+    [names::CLIENT_FETCHED_BYTES, names::CLIENT_FETCHED_RECORDS, names::TOPIC_FETCHED_BYTES];
 const VERSION: &[&str] = &["request", "api_version"];
 
 const WRITES: &str =

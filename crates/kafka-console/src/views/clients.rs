@@ -6,6 +6,7 @@ use super::sheet::{Answers, Ask, Sheet, TileExt as _};
 use super::table::{Digest, Table, heading};
 use super::topics::{READ, WRITTEN, counts};
 use super::{Made, Parts, View, info, readiness};
+use crate::expr::catalog::names;
 use crate::page::{Cell, Link, Note, Panel, Unit};
 use crate::source::SourceError;
 
@@ -51,24 +52,27 @@ impl Asks {
     fn new(sheet: &mut Sheet, view: &View<'_>) -> Self {
         let (window, range) = (view.asked.window(), view.asked.range());
         let of = |metric| view.series(metric).by(CLIENT);
-        let software = || view.series(SOFTWARE);
-        let opened = || view.series("kafka_filter_connections_opened_total");
+        let software = || view.series(names::CLIENT_SOFTWARE_CONNECTIONS);
+        let opened = || view.series(names::CONNECTIONS_OPENED);
         Self {
-            written_bytes: sheet.ask(of(PRODUCED_BYTES).rate(), window),
-            written_records: sheet
-                .ask(of("kafka_filter_client_produced_records_total").rate(), window),
-            read_bytes: sheet.ask(of(FETCHED_BYTES).rate(), window),
-            read_records: sheet.ask(of("kafka_filter_client_fetched_records_total").rate(), window),
-            written_topics: sheet
-                .ask(view.series(PRODUCED_BYTES).by(&["client_id", "topic"]).rate(), window),
-            read_topics: sheet
-                .ask(view.series(FETCHED_BYTES).by(&["client_id", "topic"]).rate(), window),
-            refused: sheet.ask(of(DEPRECATED).increase(), range),
-            written_rank: sheet.ask(of(PRODUCED_BYTES).increase(), range),
-            read_rank: sheet.ask(of(FETCHED_BYTES).increase(), range),
-            connections: sheet.ask(view.series("kafka_filter_connections_active").sum(), window),
+            written_bytes: sheet.ask(of(names::CLIENT_PRODUCED_BYTES).rate(), window),
+            written_records: sheet.ask(of(names::CLIENT_PRODUCED_RECORDS).rate(), window),
+            read_bytes: sheet.ask(of(names::CLIENT_FETCHED_BYTES).rate(), window),
+            read_records: sheet.ask(of(names::CLIENT_FETCHED_RECORDS).rate(), window),
+            written_topics: sheet.ask(
+                view.series(names::CLIENT_PRODUCED_BYTES).by(&["client_id", "topic"]).rate(),
+                window,
+            ),
+            read_topics: sheet.ask(
+                view.series(names::CLIENT_FETCHED_BYTES).by(&["client_id", "topic"]).rate(),
+                window,
+            ),
+            refused: sheet.ask(of(names::DEPRECATED_REQUESTS).increase(), range),
+            written_rank: sheet.ask(of(names::CLIENT_PRODUCED_BYTES).increase(), range),
+            read_rank: sheet.ask(of(names::CLIENT_FETCHED_BYTES).increase(), range),
+            connections: sheet.ask(view.series(names::CONNECTIONS_ACTIVE).sum(), window),
             told: sheet.ask(ratio(software().increase(), opened().increase()), range),
-            refused_all: sheet.ask(view.series(DEPRECATED).increase(), range),
+            refused_all: sheet.ask(view.series(names::DEPRECATED_REQUESTS).increase(), range),
             software: sheet.ask(software().by(&["software", "software_version"]).increase(), range),
             software_share: sheet.ask(
                 ratio(
@@ -78,9 +82,7 @@ impl Asks {
                 range,
             ),
             telemetry: sheet.ask(
-                view.series("kafka_filter_client_telemetry_pushes_total")
-                    .by(&["software", "compression"])
-                    .rate(),
+                view.series(names::CLIENT_TELEMETRY_PUSHES).by(&["software", "compression"]).rate(),
                 window,
             ),
         }
@@ -189,29 +191,24 @@ async fn lines(view: &View<'_>, answers: &Answers, asks: &Asks) -> Result<Vec<Pa
         stacked("written", "Written by client", Unit::BytesPerSecond, WRITTEN),
         answers,
         &asks.written_rank,
-        ("client_id", view.series(PRODUCED_BYTES).by(CLIENT).rate()),
-        Some(view.series(PRODUCED_BYTES).rate()),
+        ("client_id", view.series(names::CLIENT_PRODUCED_BYTES).by(CLIENT).rate()),
+        Some(view.series(names::CLIENT_PRODUCED_BYTES).rate()),
     );
     curves.greatest(
         stacked("read", "Read by client", Unit::BytesPerSecond, READ),
         answers,
         &asks.read_rank,
-        ("client_id", view.series(FETCHED_BYTES).by(CLIENT).rate()),
-        Some(view.series(FETCHED_BYTES).rate()),
+        ("client_id", view.series(names::CLIENT_FETCHED_BYTES).by(CLIENT).rate()),
+        Some(view.series(names::CLIENT_FETCHED_BYTES).rate()),
     );
     curves.named(
         single("connections", "Connections open", Unit::Count, CONNECTIONS),
-        vec![("open", view.series("kafka_filter_connections_active").sum())],
+        vec![("open", view.series(names::CONNECTIONS_ACTIVE).sum())],
     );
     curves.panels().await
 }
 
 pub(super) const CLIENT: &[&str] = &["client_id"];
-
-const PRODUCED_BYTES: &str = "kafka_filter_client_produced_bytes_total";
-const FETCHED_BYTES: &str = "kafka_filter_client_fetched_bytes_total";
-const DEPRECATED: &str = "kafka_filter_deprecated_requests_total";
-const SOFTWARE: &str = "kafka_filter_client_software_connections_total";
 
 const TABLE: &str = "Clients that wrote or read since the proxies started, by bytes written over the window, then read. A \
     client id is what a client calls itself: several may share one. __none__ has none, __other__ are those over the \

@@ -8,6 +8,7 @@ use super::sheet::{Answers, Ask, Sheet, TileExt as _};
 use super::table::{Table, heading};
 use super::topics::{H_GROUP_LAG, TOPIC};
 use super::{Made, Parts, View, error_table, info, topic};
+use crate::expr::catalog::names;
 use crate::page::{Cell, Link, Panel, Tile, Unit};
 use crate::source::SourceError;
 
@@ -30,8 +31,14 @@ struct Asks {
 pub(super) async fn make(view: &View<'_>) -> Made {
     let mut sheet = Sheet::default();
     let asks = Asks::new(&mut sheet, view);
-    let join =
-        Bars::new(&mut sheet, view, "joins", "Time to join", H_JOIN.help, &group(view, JOIN));
+    let join = Bars::new(
+        &mut sheet,
+        view,
+        "joins",
+        "Time to join",
+        H_JOIN.help,
+        &group(view, names::GROUP_JOIN_DURATION_MICROSECONDS),
+    );
     let answers = sheet.answer(view.source).await?;
     let mut parts = Parts { tiles: asks.tiles(&answers), ..Parts::default() };
     if asks.is_unknown(&answers) {
@@ -58,22 +65,24 @@ impl Asks {
     fn new(sheet: &mut Sheet, view: &View<'_>) -> Self {
         let (window, range) = (view.asked.window(), view.asked.range());
         let of = |metric| group(view, metric);
-        let written = || view.series("kafka_filter_topic_produced_records_total").by(TOPIC).rate();
+        let written = || view.series(names::TOPIC_PRODUCED_RECORDS).by(TOPIC).rate();
         let error: &[&str] = &["request", "error"];
         Self {
-            lag: sheet.ask(of(LAG).sum(), window),
-            rebalances: sheet.ask(of(REBALANCES_TOTAL).increase(), range),
-            join_p99: sheet.ask(of(JOIN).quantile(0.99), range),
-            errors: sheet.ask(of(ERRORS).troubling().rate(), window),
-            requests: sheet.ask(of(REQUESTS).rate(), window),
-            lags: sheet.ask(of(LAG).by(TOPIC).sum(), window),
-            behind: sheet.ask(ratio(of(LAG).by(TOPIC).sum(), written()), window),
+            lag: sheet.ask(of(names::GROUP_LAG_RECORDS).sum(), window),
+            rebalances: sheet.ask(of(names::GROUP_REBALANCES).increase(), range),
+            join_p99: sheet.ask(of(names::GROUP_JOIN_DURATION_MICROSECONDS).quantile(0.99), range),
+            errors: sheet.ask(of(names::GROUP_ERRORS).troubling().rate(), window),
+            requests: sheet.ask(of(names::GROUP_REQUESTS).rate(), window),
+            lags: sheet.ask(of(names::GROUP_LAG_RECORDS).by(TOPIC).sum(), window),
+            behind: sheet
+                .ask(ratio(of(names::GROUP_LAG_RECORDS).by(TOPIC).sum(), written()), window),
             written: sheet.ask(written(), window),
-            requests_by: sheet.ask(of(REQUESTS).by(&["request"]).rate(), window),
-            requests_in_range: sheet.ask(of(REQUESTS).by(&["request"]).increase(), range),
-            errors_by: sheet.ask(of(ERRORS).by(error).rate(), window),
-            errors_in_range: sheet.ask(of(ERRORS).by(error).increase(), range),
-            error_rank: sheet.ask(of(ERRORS).by(&["error"]).increase(), range),
+            requests_by: sheet.ask(of(names::GROUP_REQUESTS).by(&["request"]).rate(), window),
+            requests_in_range: sheet
+                .ask(of(names::GROUP_REQUESTS).by(&["request"]).increase(), range),
+            errors_by: sheet.ask(of(names::GROUP_ERRORS).by(error).rate(), window),
+            errors_in_range: sheet.ask(of(names::GROUP_ERRORS).by(error).increase(), range),
+            error_rank: sheet.ask(of(names::GROUP_ERRORS).by(&["error"]).increase(), range),
         }
     }
 
@@ -163,23 +172,23 @@ async fn lines(view: &View<'_>, answers: &Answers, asks: &Asks) -> Result<Vec<Pa
     let mut curves = Curves::new(view);
     let of = |metric| group(view, metric);
     let head = single("lag_lines", "Lag by topic", Unit::Records, H_GROUP_LAG.help);
-    curves.highest(head, ("topic", of(LAG).by(TOPIC).sum())).await?;
+    curves.highest(head, ("topic", of(names::GROUP_LAG_RECORDS).by(TOPIC).sum())).await?;
     curves.named(
         single("rebalances", "Rebalances", Unit::PerSecond, REBALANCES),
-        vec![("rebalances", of(REBALANCES_TOTAL).rate())],
+        vec![("rebalances", of(names::GROUP_REBALANCES).rate())],
     );
     curves.greatest(
         stacked("request_lines", "Requests by API", Unit::RequestsPerSecond, WHY),
         answers,
         &asks.requests_in_range,
-        ("request", of(REQUESTS).by(&["request"]).rate()),
-        Some(of(REQUESTS).rate()),
+        ("request", of(names::GROUP_REQUESTS).by(&["request"]).rate()),
+        Some(of(names::GROUP_REQUESTS).rate()),
     );
     curves.greatest(
         single("error_lines", "Errors by name", Unit::ErrorsPerSecond, ERROR_TABLE),
         answers,
         &asks.error_rank,
-        ("error", of(ERRORS).by(&["error"]).rate()),
+        ("error", of(names::GROUP_ERRORS).by(&["error"]).rate()),
         None,
     );
     curves.panels().await
@@ -206,12 +215,6 @@ fn meaning(request: &str) -> Cell {
     };
     Cell::Text(text.to_owned())
 }
-
-const LAG: &str = "kafka_filter_group_lag_records";
-const REBALANCES_TOTAL: &str = "kafka_filter_group_rebalances_total";
-const JOIN: &str = "kafka_filter_group_join_duration_microseconds";
-const ERRORS: &str = "kafka_filter_group_errors_total";
-const REQUESTS: &str = "kafka_filter_group_requests_total";
 
 const LAGS: &str = "Topics by how many records this group is behind. Fetch lag of the topic tells whether records are not \
     fetched, or fetched and not processed.";

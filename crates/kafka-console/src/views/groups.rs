@@ -8,6 +8,7 @@ use super::sheet::{Answers, Ask, Sheet, TileExt as _, label};
 use super::table::{Digest, Heading, Table, heading, toned};
 use super::topics::{H_GROUP_LAG, counts, greatest};
 use super::{Made, Parts, View, errors, topic, warning};
+use crate::expr::catalog::names;
 use crate::page::{Cell, Link, Panel, Tone, Unit};
 use crate::source::SourceError;
 
@@ -56,29 +57,28 @@ impl Asks {
     fn new(sheet: &mut Sheet, view: &View<'_>) -> Self {
         let (window, range) = (view.asked.window(), view.asked.range());
         let of = |metric| view.series(metric).by(GROUP);
-        let lag = || view.series(LAG);
+        let lag = || view.series(names::GROUP_LAG_RECORDS);
         Self {
             lag: sheet.ask(lag().sum(), window),
-            lags: sheet.ask(of(LAG).sum(), window),
+            lags: sheet.ask(of(names::GROUP_LAG_RECORDS).sum(), window),
             behind: sheet.ask(
                 ratio(
                     lag().by(&["topic", "group"]).sum(),
-                    view.series("kafka_filter_topic_produced_records_total").by(&["topic"]).rate(),
+                    view.series(names::TOPIC_PRODUCED_RECORDS).by(&["topic"]).rate(),
                 ),
                 window,
             ),
             topics: sheet.ask(lag().by(&["group", "topic"]).sum(), window),
-            rebalances: sheet.ask(view.series(REBALANCES_TOTAL).increase(), range),
-            rebalances_by: sheet.ask(of(REBALANCES_TOTAL).increase(), range),
-            join_p99: sheet
-                .ask(of("kafka_filter_group_join_duration_microseconds").quantile(0.99), range),
-            requests: sheet.ask(of("kafka_filter_group_requests_total").rate(), window),
-            errors: sheet.ask(view.series(ERRORS).troubling().rate(), window),
-            errors_by: sheet.ask(of(ERRORS).troubling().rate(), window),
-            error_names: sheet.ask(view.series(ERRORS).by(&["group", "error"]).increase(), range),
-            untracked: sheet
-                .ask(view.series("kafka_filter_lag_untracked_partitions_total").increase(), range),
-            request_rank: sheet.ask(of("kafka_filter_group_requests_total").increase(), range),
+            rebalances: sheet.ask(view.series(names::GROUP_REBALANCES).increase(), range),
+            rebalances_by: sheet.ask(of(names::GROUP_REBALANCES).increase(), range),
+            join_p99: sheet.ask(of(names::GROUP_JOIN_DURATION_MICROSECONDS).quantile(0.99), range),
+            requests: sheet.ask(of(names::GROUP_REQUESTS).rate(), window),
+            errors: sheet.ask(view.series(names::GROUP_ERRORS).troubling().rate(), window),
+            errors_by: sheet.ask(of(names::GROUP_ERRORS).troubling().rate(), window),
+            error_names: sheet
+                .ask(view.series(names::GROUP_ERRORS).by(&["group", "error"]).increase(), range),
+            untracked: sheet.ask(view.series(names::LAG_UNTRACKED_PARTITIONS).increase(), range),
+            request_rank: sheet.ask(of(names::GROUP_REQUESTS).increase(), range),
         }
     }
 
@@ -122,20 +122,20 @@ impl Asks {
 async fn lines(view: &View<'_>, answers: &Answers, asks: &Asks) -> Result<Vec<Panel>, SourceError> {
     let mut curves = Curves::new(view);
     let head = single("lag", "Lag by group", Unit::Records, H_GROUP_LAG.help);
-    curves.highest(head, ("group", view.series(LAG).by(GROUP).sum())).await?;
+    curves.highest(head, ("group", view.series(names::GROUP_LAG_RECORDS).by(GROUP).sum())).await?;
     curves.greatest(
         stacked("rebalances", "Rebalances by group", Unit::PerSecond, REBALANCES),
         answers,
         &asks.rebalances_by,
-        ("group", view.series(REBALANCES_TOTAL).by(GROUP).rate()),
-        Some(view.series(REBALANCES_TOTAL).rate()),
+        ("group", view.series(names::GROUP_REBALANCES).by(GROUP).rate()),
+        Some(view.series(names::GROUP_REBALANCES).rate()),
     );
     curves.greatest(
         stacked("requests", "Requests by group", Unit::RequestsPerSecond, H_REQUESTS.help),
         answers,
         &asks.request_rank,
-        ("group", view.series("kafka_filter_group_requests_total").by(GROUP).rate()),
-        Some(view.series("kafka_filter_group_requests_total").rate()),
+        ("group", view.series(names::GROUP_REQUESTS).by(GROUP).rate()),
+        Some(view.series(names::GROUP_REQUESTS).rate()),
     );
     curves.panels().await
 }
@@ -169,10 +169,6 @@ fn tracked(answers: &Answers, ask: &Ask) -> BTreeMap<String, f64> {
 }
 
 pub(super) const GROUP: &[&str] = &["group"];
-
-const LAG: &str = "kafka_filter_group_lag_records";
-const REBALANCES_TOTAL: &str = "kafka_filter_group_rebalances_total";
-const ERRORS: &str = "kafka_filter_group_errors_total";
 
 const TABLE: &str = "Groups by how many records they are behind. A group that stopped sends nothing: its requests are 0, \
     and its lag goes when it is stale.";

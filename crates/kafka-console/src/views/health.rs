@@ -5,6 +5,7 @@ use super::series::Series;
 use super::sheet::{Answers, Ask, Sheet, TileExt as _};
 use super::table::{Table, finds, heading, toned};
 use super::{Made, Parts, ROWS_MAX, View, warning};
+use crate::expr::catalog::names;
 use crate::page::{Cell, Column, Note, Panel, Sort, TablePanel, Tile, Tone, Unit};
 use crate::source::{Kind, Proxy, SourceError};
 
@@ -43,23 +44,20 @@ pub(super) async fn make(view: &View<'_>) -> Made {
 impl Asks {
     fn new(sheet: &mut Sheet, view: &View<'_>) -> Self {
         let (window, range) = (view.asked.window(), view.asked.range());
-        let opaque = || Series::of(OPAQUE);
-        let undecoded = || Series::of("kafka_filter_undecoded_messages_total");
-        let overflowed = || Series::of("kafka_filter_label_values_overflowed_total");
+        let opaque = || Series::of(names::CONNECTIONS_OPAQUE);
+        let undecoded = || Series::of(names::UNDECODED_MESSAGES);
+        let overflowed = || Series::of(names::LABEL_VALUES_OVERFLOWED);
         Self {
-            connections: sheet.ask(Series::of("kafka_filter_connections_active").sum(), window),
-            opened: sheet
-                .ask(Series::of("kafka_filter_connections_opened_total").increase(), range),
+            connections: sheet.ask(Series::of(names::CONNECTIONS_ACTIVE).sum(), window),
+            opened: sheet.ask(Series::of(names::CONNECTIONS_OPENED).increase(), range),
             opaque: sheet.ask(opaque().increase(), range),
             opaque_by: sheet.ask(opaque().by(&["reason"]).increase(), range),
             undecoded: sheet.ask(undecoded().increase(), range),
             undecoded_by: sheet.ask(undecoded().by(&["reason", "request"]).increase(), range),
-            label_values: sheet
-                .ask(Series::of("kafka_filter_label_values").by(&["label"]).max(), window),
+            label_values: sheet.ask(Series::of(names::LABEL_VALUES).by(&["label"]).max(), window),
             overflowed: sheet.ask(overflowed().increase(), range),
             overflowed_by: sheet.ask(overflowed().by(&["label"]).increase(), range),
-            untracked: sheet
-                .ask(Series::of("kafka_filter_lag_untracked_partitions_total").increase(), range),
+            untracked: sheet.ask(Series::of(names::LAG_UNTRACKED_PARTITIONS).increase(), range),
         }
     }
 
@@ -269,7 +267,7 @@ async fn lines(view: &View<'_>, answers: &Answers, asks: &Asks) -> Result<Vec<Pa
         stacked("opaque_lines", "Connections that are not decoded", Unit::PerSecond, OPAQUE_HELP),
         answers,
         &asks.opaque_by,
-        ("reason", Series::of(OPAQUE).by(&["reason"]).rate()),
+        ("reason", Series::of(names::CONNECTIONS_OPAQUE).by(&["reason"]).rate()),
         None,
     );
     curves.panels().await
@@ -329,8 +327,6 @@ fn overflow(label: &str) -> &'static str {
         }
     }
 }
-
-const OPAQUE: &str = "kafka_filter_connections_opaque_total";
 
 const UP: &str = "Targets whose last scrape was good, whatever they are.";
 const WITH_FILTER: &str = "Envoys that show the filter's metrics. An Envoy shows them from the first connection on, so one \

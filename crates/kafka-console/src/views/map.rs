@@ -6,6 +6,7 @@ use super::requests::{ERROR_SHARE, troubling};
 use super::series::ratio;
 use super::sheet::{Answers, Ask, Sheet, TileExt as _};
 use super::{Made, Parts, View, topics};
+use crate::expr::catalog::names;
 use crate::page::{Tile, Unit};
 use graph::Graph;
 
@@ -73,22 +74,15 @@ impl Asks {
             readers,
             topics_written,
             topics_read,
-            topic_errors: sheet.ask(
-                of("kafka_filter_topic_errors_total", topics::TOPIC).troubling().rate(),
-                window,
-            ),
-            topic_requests: sheet.ask(
-                of("kafka_filter_topic_request_duration_microseconds", topics::TOPIC).count(),
-                window,
-            ),
-            topic_lag: sheet
-                .ask(of("kafka_filter_topic_fetch_lag_records", topics::TOPIC).sum(), window),
-            committed: sheet.ask(of(GROUP_LAG, &["topic", "group"]).sum(), window),
-            group_lag: sheet.ask(of(GROUP_LAG, group).sum(), window),
-            group_errors: sheet
-                .ask(of("kafka_filter_group_errors_total", group).troubling().rate(), window),
-            group_requests: sheet
-                .ask(of("kafka_filter_group_requests_total", group).rate(), window),
+            topic_errors: sheet
+                .ask(of(names::TOPIC_ERRORS, topics::TOPIC).troubling().rate(), window),
+            topic_requests: sheet
+                .ask(of(names::TOPIC_REQUEST_DURATION_MICROSECONDS, topics::TOPIC).count(), window),
+            topic_lag: sheet.ask(of(names::TOPIC_FETCH_LAG_RECORDS, topics::TOPIC).sum(), window),
+            committed: sheet.ask(of(names::GROUP_LAG_RECORDS, &["topic", "group"]).sum(), window),
+            group_lag: sheet.ask(of(names::GROUP_LAG_RECORDS, group).sum(), window),
+            group_errors: sheet.ask(of(names::GROUP_ERRORS, group).troubling().rate(), window),
+            group_requests: sheet.ask(of(names::GROUP_REQUESTS, group).rate(), window),
             tiles: Tiles::new(sheet, view),
         }
     }
@@ -109,14 +103,11 @@ impl Tiles {
         let window = view.asked.window();
         let of = |metric| view.series(metric);
         Self {
-            written: sheet.ask(of("kafka_filter_topic_produced_bytes_total").rate(), window),
-            read: sheet.ask(of("kafka_filter_topic_fetched_bytes_total").rate(), window),
-            requests: sheet.ask(of("kafka_filter_requests_total").rate(), window),
-            errors: sheet.ask(
-                ratio(troubling(view).rate(), of("kafka_filter_responses_total").rate()),
-                window,
-            ),
-            lag: sheet.ask(of(GROUP_LAG).sum(), window),
+            written: sheet.ask(of(names::TOPIC_PRODUCED_BYTES).rate(), window),
+            read: sheet.ask(of(names::TOPIC_FETCHED_BYTES).rate(), window),
+            requests: sheet.ask(of(names::REQUESTS).rate(), window),
+            errors: sheet.ask(ratio(troubling(view).rate(), of(names::RESPONSES).rate()), window),
+            lag: sheet.ask(of(names::GROUP_LAG_RECORDS).sum(), window),
         }
     }
 
@@ -137,15 +128,10 @@ impl Tiles {
 
 const EDGE: &[&str] = &["topic", "client_id"];
 
-const CLIENT_WRITTEN: [&str; 2] =
-    ["kafka_filter_client_produced_bytes_total", "kafka_filter_client_produced_records_total"];
-const CLIENT_READ: [&str; 2] =
-    ["kafka_filter_client_fetched_bytes_total", "kafka_filter_client_fetched_records_total"];
-const TOPIC_WRITTEN: [&str; 2] =
-    ["kafka_filter_topic_produced_bytes_total", "kafka_filter_topic_produced_records_total"];
-const TOPIC_READ: [&str; 2] =
-    ["kafka_filter_topic_fetched_bytes_total", "kafka_filter_topic_fetched_records_total"];
-const GROUP_LAG: &str = "kafka_filter_group_lag_records";
+const CLIENT_WRITTEN: [&str; 2] = [names::CLIENT_PRODUCED_BYTES, names::CLIENT_PRODUCED_RECORDS];
+const CLIENT_READ: [&str; 2] = [names::CLIENT_FETCHED_BYTES, names::CLIENT_FETCHED_RECORDS];
+const TOPIC_WRITTEN: [&str; 2] = [names::TOPIC_PRODUCED_BYTES, names::TOPIC_PRODUCED_RECORDS];
+const TOPIC_READ: [&str; 2] = [names::TOPIC_FETCHED_BYTES, names::TOPIC_FETCHED_RECORDS];
 
 const REQUESTS: &str =
     "Requests whose header was decoded, also those of groups, metadata and logins.";

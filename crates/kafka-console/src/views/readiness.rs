@@ -9,6 +9,7 @@ use super::series::ratio;
 use super::sheet::{Answers, Ask, Sheet, TileExt as _};
 use super::table::{Table, heading, toned};
 use super::{Made, Parts, View, info};
+use crate::expr::catalog::names;
 use crate::expr::{Expr, Matrix};
 use crate::page::{Cell, Link, Panel, Tone, Unit};
 use crate::source::SourceError;
@@ -64,10 +65,10 @@ pub(super) async fn make(view: &View<'_>) -> Made {
 impl Asks {
     fn new(sheet: &mut Sheet, view: &View<'_>) -> Self {
         let (window, range) = (view.asked.window(), view.asked.range());
-        let of = || view.series(DEPRECATED);
-        let software = || view.series("kafka_filter_client_software_connections_total");
-        let requests = || view.series("kafka_filter_requests_total");
-        let opened = || view.series("kafka_filter_connections_opened_total");
+        let of = || view.series(names::DEPRECATED_REQUESTS);
+        let software = || view.series(names::CLIENT_SOFTWARE_CONNECTIONS);
+        let requests = || view.series(names::REQUESTS);
+        let opened = || view.series(names::CONNECTIONS_OPENED);
         Self {
             refused: sheet.ask(of().by(ROW).increase(), range),
             now: sheet.ask(of().by(ROW).rate(), window),
@@ -156,7 +157,7 @@ struct Seen {
 
 impl Since {
     async fn ask(view: &View<'_>, answers: &Answers, now: &Ask) -> Result<Self, SourceError> {
-        let expr: Expr = view.series(DEPRECATED).by(ROW).rate();
+        let expr: Expr = view.series(names::DEPRECATED_REQUESTS).by(ROW).rate();
         let window = view.window_between(POINTS_MAX);
         let matrices = view.source.range(&[(expr, window)], view.asked.range(), POINTS_MAX).await?;
         let moving = answers.vector(now).iter().filter(|sample| sample.value > 0.0);
@@ -206,8 +207,6 @@ impl Since {
         self.seen.get(key).map_or(Cell::None, |seen| Cell::Number(seen.last as f64))
     }
 }
-
-const DEPRECATED: &str = "kafka_filter_deprecated_requests_total";
 
 const ROW: &[&str] = &["client_id", "request", "api_version"];
 

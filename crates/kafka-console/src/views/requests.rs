@@ -9,6 +9,7 @@ use super::sheet::{Answers, Ask, Sheet, TileExt as _};
 use super::table::{Heading, Table, heading};
 use super::{Made, Parts, View, error_table};
 use crate::expr::Matcher;
+use crate::expr::catalog::names;
 use crate::page::{HeatPanel, Panel, Tile, Unit};
 use crate::source::SourceError;
 
@@ -52,7 +53,7 @@ struct Apis {
 pub(super) async fn make(view: &View<'_>) -> Made {
     let mut sheet = Sheet::default();
     let asks = Asks::new(&mut sheet, view);
-    let of = |request| view.series(DURATION).is("request", request);
+    let of = |request| view.series(names::REQUEST_DURATION_MICROSECONDS).is("request", request);
     let produce =
         Bars::new(&mut sheet, view, "produce_times", "Produce latency", TIMES, &of("Produce"));
     let fetch = Bars::new(
@@ -77,7 +78,7 @@ pub(super) async fn make(view: &View<'_>) -> Made {
 
 /// Error codes but those that healthy clusters have, and those to ApiVersions.
 pub(super) fn troubling(view: &View<'_>) -> Series {
-    view.series(ERRORS).with(Matcher::is_not("request", "ApiVersions")).troubling()
+    view.series(names::RESPONSE_ERRORS).with(Matcher::is_not("request", "ApiVersions")).troubling()
 }
 
 impl Asks {
@@ -88,14 +89,13 @@ impl Asks {
         Self {
             tiles: Tiles::new(sheet, view),
             apis: Apis::new(sheet, view),
-            versions: sheet.ask(of(REQUESTS, VERSION).rate(), window),
-            refused: sheet
-                .ask(of("kafka_filter_deprecated_requests_total", VERSION).increase(), range),
-            errors: sheet.ask(of(ERRORS, error).rate(), window),
-            errors_in_range: sheet.ask(of(ERRORS, error).increase(), range),
-            request_rank: sheet.ask(of(REQUESTS, REQUEST).increase(), range),
-            error_rank: sheet.ask(of(ERRORS, &["error"]).increase(), range),
-            throttled_rank: sheet.ask(of(THROTTLED, REQUEST).increase(), range),
+            versions: sheet.ask(of(names::REQUESTS, VERSION).rate(), window),
+            refused: sheet.ask(of(names::DEPRECATED_REQUESTS, VERSION).increase(), range),
+            errors: sheet.ask(of(names::RESPONSE_ERRORS, error).rate(), window),
+            errors_in_range: sheet.ask(of(names::RESPONSE_ERRORS, error).increase(), range),
+            request_rank: sheet.ask(of(names::REQUESTS, REQUEST).increase(), range),
+            error_rank: sheet.ask(of(names::RESPONSE_ERRORS, &["error"]).increase(), range),
+            throttled_rank: sheet.ask(of(names::THROTTLED_RESPONSES, REQUEST).increase(), range),
         }
     }
 
@@ -165,19 +165,20 @@ impl Tiles {
     fn new(sheet: &mut Sheet, view: &View<'_>) -> Self {
         let (window, range) = (view.asked.window(), view.asked.range());
         let of = |metric| view.series(metric);
-        let p99 = |request| of(DURATION).is("request", request).quantile(0.99);
-        let responses = || of(RESPONSES).rate();
+        let p99 = |request| {
+            of(names::REQUEST_DURATION_MICROSECONDS).is("request", request).quantile(0.99)
+        };
+        let responses = || of(names::RESPONSES).rate();
         Self {
-            requests: sheet.ask(of(REQUESTS).rate(), window),
+            requests: sheet.ask(of(names::REQUESTS).rate(), window),
             produce_p99: sheet.ask(p99("Produce"), window),
             metadata_p99: sheet.ask(p99("Metadata"), window),
             errors: sheet.ask(ratio(troubling(view).rate(), responses()), window),
-            throttled: sheet.ask(ratio(of(THROTTLED).rate(), responses()), window),
-            in_flight: sheet.ask(of("kafka_filter_requests_in_flight").sum(), window),
-            in_flight_bytes: sheet.ask(of(IN_FLIGHT_BYTES).sum(), window),
-            unacknowledged: sheet
-                .ask(of("kafka_filter_unacknowledged_requests_total").rate(), window),
-            evicted: sheet.ask(of("kafka_filter_in_flight_evicted_total").increase(), range),
+            throttled: sheet.ask(ratio(of(names::THROTTLED_RESPONSES).rate(), responses()), window),
+            in_flight: sheet.ask(of(names::REQUESTS_IN_FLIGHT).sum(), window),
+            in_flight_bytes: sheet.ask(of(names::IN_FLIGHT_REQUEST_BYTES).sum(), window),
+            unacknowledged: sheet.ask(of(names::UNACKNOWLEDGED_REQUESTS).rate(), window),
+            evicted: sheet.ask(of(names::IN_FLIGHT_EVICTED).increase(), range),
         }
     }
 
@@ -209,21 +210,24 @@ impl Apis {
         let of = |metric| view.series(metric).by(REQUEST);
         let mut ask = |expr| sheet.ask(expr, window);
         Self {
-            requests: ask(of(REQUESTS).rate()),
-            p50: ask(of(DURATION).quantile(0.5)),
-            p99: ask(of(DURATION).quantile(0.99)),
+            requests: ask(of(names::REQUESTS).rate()),
+            p50: ask(of(names::REQUEST_DURATION_MICROSECONDS).quantile(0.5)),
+            p99: ask(of(names::REQUEST_DURATION_MICROSECONDS).quantile(0.99)),
             errors: ask(troubling(view).by(REQUEST).rate()),
-            throttled: ask(ratio(of(THROTTLED).rate(), of(RESPONSES).rate())),
+            throttled: ask(ratio(
+                of(names::THROTTLED_RESPONSES).rate(),
+                of(names::RESPONSES).rate(),
+            )),
             throttle_time: ask(scale(
                 0.001,
                 ratio(
-                    of("kafka_filter_throttle_time_milliseconds_total").rate(),
-                    of(THROTTLED).rate(),
+                    of(names::THROTTLE_TIME_MILLISECONDS).rate(),
+                    of(names::THROTTLED_RESPONSES).rate(),
                 ),
             )),
-            in_flight_bytes: ask(of(IN_FLIGHT_BYTES).sum()),
-            request_bytes: ask(of("kafka_filter_request_bytes_total").rate()),
-            response_bytes: ask(of("kafka_filter_response_bytes_total").rate()),
+            in_flight_bytes: ask(of(names::IN_FLIGHT_REQUEST_BYTES).sum()),
+            request_bytes: ask(of(names::REQUEST_BYTES).rate()),
+            response_bytes: ask(of(names::RESPONSE_BYTES).rate()),
         }
     }
 
@@ -253,10 +257,11 @@ async fn lines(view: &View<'_>, answers: &Answers, asks: &Asks) -> Result<Vec<Pa
         stacked("requests", "Requests by API", Unit::RequestsPerSecond, REQUESTS_HELP),
         answers,
         &asks.request_rank,
-        ("request", of(REQUESTS).by(REQUEST).rate()),
-        Some(of(REQUESTS).rate()),
+        ("request", of(names::REQUESTS).by(REQUEST).rate()),
+        Some(of(names::REQUESTS).rate()),
     );
-    let quantile = |request, q| of(DURATION).is("request", request).quantile(q);
+    let quantile =
+        |request, q| of(names::REQUEST_DURATION_MICROSECONDS).is("request", request).quantile(q);
     curves.named(
         single("produce", "Produce latency", Unit::Seconds, TIMES),
         vec![("p50", quantile("Produce", 0.5)), ("p99", quantile("Produce", 0.99))],
@@ -269,29 +274,22 @@ async fn lines(view: &View<'_>, answers: &Answers, asks: &Asks) -> Result<Vec<Pa
         single("error_lines", "Errors by name", Unit::ErrorsPerSecond, ERROR_TABLE),
         answers,
         &asks.error_rank,
-        ("error", of(ERRORS).by(&["error"]).rate()),
+        ("error", of(names::RESPONSE_ERRORS).by(&["error"]).rate()),
         None,
     );
     curves.greatest(
         stacked("throttled", "Throttled answers by API", Unit::RequestsPerSecond, THROTTLED_SHARE),
         answers,
         &asks.throttled_rank,
-        ("request", of(THROTTLED).by(REQUEST).rate()),
-        Some(of(THROTTLED).rate()),
+        ("request", of(names::THROTTLED_RESPONSES).by(REQUEST).rate()),
+        Some(of(names::THROTTLED_RESPONSES).rate()),
     );
     curves.named(
         single("in_flight", "Bytes in flight", Unit::Bytes, IN_FLIGHT_BYTES_HELP),
-        vec![("all APIs", of(IN_FLIGHT_BYTES).sum())],
+        vec![("all APIs", of(names::IN_FLIGHT_REQUEST_BYTES).sum())],
     );
     curves.panels().await
 }
-
-const REQUESTS: &str = "kafka_filter_requests_total";
-const RESPONSES: &str = "kafka_filter_responses_total";
-const DURATION: &str = "kafka_filter_request_duration_microseconds";
-const ERRORS: &str = "kafka_filter_response_errors_total";
-const THROTTLED: &str = "kafka_filter_throttled_responses_total";
-const IN_FLIGHT_BYTES: &str = "kafka_filter_in_flight_request_bytes";
 
 const REQUEST: &[&str] = &["request"];
 const VERSION: &[&str] = &["request", "api_version"];

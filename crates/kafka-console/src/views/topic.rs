@@ -7,6 +7,7 @@ use super::sheet::{Answers, Ask, Sheet, TileExt as _};
 use super::table::{Table, heading};
 use super::{Made, Parts, View, error_table, info, topics};
 use crate::expr::Expr;
+use crate::expr::catalog::names;
 use crate::page::{Link, Panel, Tile, Unit};
 use crate::source::SourceError;
 
@@ -46,10 +47,10 @@ pub(super) async fn make(view: &View<'_>) -> Made {
     let mut sheet = Sheet::default();
     let asks = Asks::new(&mut sheet, view);
     let of = |metric| topic(view, metric);
-    let duration = of(DURATION).is("request", "Produce");
+    let duration = of(names::TOPIC_REQUEST_DURATION_MICROSECONDS).is("request", "Produce");
     let produce =
         Bars::new(&mut sheet, view, "produce_times", "Produce latency", PRODUCE_TIMES, &duration);
-    let age = of(AGE);
+    let age = of(names::TOPIC_END_TO_END_LATENCY_MILLISECONDS);
     let ages = Bars::new(&mut sheet, view, "ages", "Age of records when they are read", AGES, &age);
     let answers = sheet.answer(view.source).await?;
     let mut parts = Parts { tiles: asks.tiles(&answers), ..Parts::default() };
@@ -80,17 +81,22 @@ impl Asks {
         let (window, range) = (view.asked.window(), view.asked.range());
         let of = |metric| topic(view, metric);
         let mut ask = |expr: Expr| sheet.ask(expr, window);
-        let written_bytes = ask(of(PRODUCED_BYTES).rate());
-        let written_records = ask(of(PRODUCED_RECORDS).rate());
-        let read_bytes = ask(of(FETCHED_BYTES).rate());
-        let read_records = ask(of(FETCHED_RECORDS).rate());
-        let produce_p99 = ask(of(DURATION).is("request", "Produce").quantile(0.99));
-        let end_to_end_p99 = ask(of(AGE).quantile(0.99));
-        let fetch_lag = ask(of(FETCH_LAG).sum());
-        let errors = ask(of(ERRORS).troubling().rate());
-        let batch_records = ask(ratio(of(PRODUCED_RECORDS).rate(), of(PRODUCED_BATCHES).rate()));
-        let error_names = ask(of(ERRORS).by(&["request", "error"]).rate());
-        let codecs = [PRODUCED_BATCHES, FETCHED_BATCHES]
+        let written_bytes = ask(of(names::TOPIC_PRODUCED_BYTES).rate());
+        let written_records = ask(of(names::TOPIC_PRODUCED_RECORDS).rate());
+        let read_bytes = ask(of(names::TOPIC_FETCHED_BYTES).rate());
+        let read_records = ask(of(names::TOPIC_FETCHED_RECORDS).rate());
+        let produce_p99 = ask(of(names::TOPIC_REQUEST_DURATION_MICROSECONDS)
+            .is("request", "Produce")
+            .quantile(0.99));
+        let end_to_end_p99 = ask(of(names::TOPIC_END_TO_END_LATENCY_MILLISECONDS).quantile(0.99));
+        let fetch_lag = ask(of(names::TOPIC_FETCH_LAG_RECORDS).sum());
+        let errors = ask(of(names::TOPIC_ERRORS).troubling().rate());
+        let batch_records = ask(ratio(
+            of(names::TOPIC_PRODUCED_RECORDS).rate(),
+            of(names::TOPIC_PRODUCED_BATCHES).rate(),
+        ));
+        let error_names = ask(of(names::TOPIC_ERRORS).by(&["request", "error"]).rate());
+        let codecs = [names::TOPIC_PRODUCED_BATCHES, names::TOPIC_FETCHED_BATCHES]
             .map(|metric| ask(of(metric).by(&["compression"]).rate()));
         Self {
             written_bytes,
@@ -107,20 +113,34 @@ impl Asks {
             writers: Edge::new(
                 sheet,
                 view,
-                [CLIENT_PRODUCED_BYTES, CLIENT_PRODUCED_RECORDS, PRODUCED_BYTES],
+                [
+                    names::CLIENT_PRODUCED_BYTES,
+                    names::CLIENT_PRODUCED_RECORDS,
+                    names::TOPIC_PRODUCED_BYTES,
+                ],
             ),
             readers: Edge::new(
                 sheet,
                 view,
-                [CLIENT_FETCHED_BYTES, CLIENT_FETCHED_RECORDS, FETCHED_BYTES],
+                [
+                    names::CLIENT_FETCHED_BYTES,
+                    names::CLIENT_FETCHED_RECORDS,
+                    names::TOPIC_FETCHED_BYTES,
+                ],
             ),
             groups: Groups {
-                lag: sheet.ask(of(GROUP_LAG).by(GROUP).sum(), window),
-                behind: sheet
-                    .ask(ratio(of(GROUP_LAG).by(GROUP).sum(), of(PRODUCED_RECORDS).rate()), window),
+                lag: sheet.ask(of(names::GROUP_LAG_RECORDS).by(GROUP).sum(), window),
+                behind: sheet.ask(
+                    ratio(
+                        of(names::GROUP_LAG_RECORDS).by(GROUP).sum(),
+                        of(names::TOPIC_PRODUCED_RECORDS).rate(),
+                    ),
+                    window,
+                ),
             },
-            error_counts: sheet.ask(of(ERRORS).by(&["request", "error"]).increase(), range),
-            error_rank: sheet.ask(of(ERRORS).by(&["error"]).increase(), range),
+            error_counts: sheet
+                .ask(of(names::TOPIC_ERRORS).by(&["request", "error"]).increase(), range),
+            error_rank: sheet.ask(of(names::TOPIC_ERRORS).by(&["error"]).increase(), range),
         }
     }
 
@@ -242,17 +262,17 @@ async fn lines(view: &View<'_>, answers: &Answers, asks: &Asks) -> Result<Vec<Pa
         stacked("written", "Written by client", Unit::BytesPerSecond, topics::WRITTEN),
         answers,
         &asks.writers.rank,
-        ("client_id", of(CLIENT_PRODUCED_BYTES).by(CLIENT).rate()),
-        Some(of(PRODUCED_BYTES).rate()),
+        ("client_id", of(names::CLIENT_PRODUCED_BYTES).by(CLIENT).rate()),
+        Some(of(names::TOPIC_PRODUCED_BYTES).rate()),
     );
     curves.greatest(
         stacked("read", "Read by client", Unit::BytesPerSecond, topics::READ),
         answers,
         &asks.readers.rank,
-        ("client_id", of(CLIENT_FETCHED_BYTES).by(CLIENT).rate()),
-        Some(of(FETCHED_BYTES).rate()),
+        ("client_id", of(names::CLIENT_FETCHED_BYTES).by(CLIENT).rate()),
+        Some(of(names::TOPIC_FETCHED_BYTES).rate()),
     );
-    let duration = || of(DURATION).is("request", "Produce");
+    let duration = || of(names::TOPIC_REQUEST_DURATION_MICROSECONDS).is("request", "Produce");
     curves.named(
         single("produce", "Produce latency", Unit::Seconds, topics::H_PRODUCE_P99.help),
         vec![("p50", duration().quantile(0.5)), ("p99", duration().quantile(0.99))],
@@ -264,35 +284,22 @@ async fn lines(view: &View<'_>, answers: &Answers, asks: &Asks) -> Result<Vec<Pa
             Unit::Seconds,
             topics::H_END_TO_END.help,
         ),
-        vec![("p50", of(AGE).quantile(0.5)), ("p99", of(AGE).quantile(0.99))],
+        vec![
+            ("p50", of(names::TOPIC_END_TO_END_LATENCY_MILLISECONDS).quantile(0.5)),
+            ("p99", of(names::TOPIC_END_TO_END_LATENCY_MILLISECONDS).quantile(0.99)),
+        ],
     );
     let head = single("lag", "Lag by group", Unit::Records, topics::H_GROUP_LAG.help);
-    curves.highest(head, ("group", of(GROUP_LAG).by(GROUP).sum())).await?;
+    curves.highest(head, ("group", of(names::GROUP_LAG_RECORDS).by(GROUP).sum())).await?;
     curves.greatest(
         single("error_lines", "Errors by name", Unit::ErrorsPerSecond, ERROR_TABLE),
         answers,
         &asks.error_rank,
-        ("error", of(ERRORS).by(&["error"]).rate()),
+        ("error", of(names::TOPIC_ERRORS).by(&["error"]).rate()),
         None,
     );
     curves.panels().await
 }
-
-const PRODUCED_BYTES: &str = "kafka_filter_topic_produced_bytes_total";
-const PRODUCED_RECORDS: &str = "kafka_filter_topic_produced_records_total";
-const PRODUCED_BATCHES: &str = "kafka_filter_topic_produced_batches_total";
-const FETCHED_BYTES: &str = "kafka_filter_topic_fetched_bytes_total";
-const FETCHED_RECORDS: &str = "kafka_filter_topic_fetched_records_total";
-const FETCHED_BATCHES: &str = "kafka_filter_topic_fetched_batches_total";
-const CLIENT_PRODUCED_BYTES: &str = "kafka_filter_client_produced_bytes_total";
-const CLIENT_PRODUCED_RECORDS: &str = "kafka_filter_client_produced_records_total";
-const CLIENT_FETCHED_BYTES: &str = "kafka_filter_client_fetched_bytes_total";
-const CLIENT_FETCHED_RECORDS: &str = "kafka_filter_client_fetched_records_total";
-const DURATION: &str = "kafka_filter_topic_request_duration_microseconds";
-const AGE: &str = "kafka_filter_topic_end_to_end_latency_milliseconds";
-const FETCH_LAG: &str = "kafka_filter_topic_fetch_lag_records";
-const GROUP_LAG: &str = "kafka_filter_group_lag_records";
-const ERRORS: &str = "kafka_filter_topic_errors_total";
 
 const CLIENT: &[&str] = &["client_id"];
 const GROUP: &[&str] = &["group"];

@@ -8,6 +8,7 @@ use super::sheet::{Answers, Ask, Sheet, TileExt as _, label};
 use super::table::{Digest, Heading, Table, column, heading};
 use super::{Made, Parts, View, errors};
 use crate::expr::Expr;
+use crate::expr::catalog::names;
 use crate::page::{Cell, Link, Unit};
 
 struct Asks {
@@ -44,20 +45,16 @@ struct TopicAsks {
 pub(super) async fn make(view: &View<'_>) -> Made {
     let mut sheet = Sheet::default();
     let (window, range) = (view.asked.window(), view.asked.range());
-    let troubling = || view.series("kafka_filter_topic_errors_total").troubling();
+    let troubling = || view.series(names::TOPIC_ERRORS).troubling();
     let asks = Asks {
-        written: sheet.ask(view.series("kafka_filter_topic_produced_bytes_total").rate(), window),
-        read: sheet.ask(view.series("kafka_filter_topic_fetched_bytes_total").rate(), window),
-        requests: sheet.ask(view.series("kafka_filter_requests_total").rate(), window),
+        written: sheet.ask(view.series(names::TOPIC_PRODUCED_BYTES).rate(), window),
+        read: sheet.ask(view.series(names::TOPIC_FETCHED_BYTES).rate(), window),
+        requests: sheet.ask(view.series(names::REQUESTS).rate(), window),
         error_rate: sheet.ask(troubling().rate(), window),
-        written_rank: sheet.ask(
-            view.series("kafka_filter_topic_produced_bytes_total").by(TOPIC).increase(),
-            range,
-        ),
-        read_rank: sheet
-            .ask(view.series("kafka_filter_topic_fetched_bytes_total").by(TOPIC).increase(), range),
-        error_rank: sheet
-            .ask(view.series("kafka_filter_topic_errors_total").by(&["error"]).increase(), range),
+        written_rank: sheet
+            .ask(view.series(names::TOPIC_PRODUCED_BYTES).by(TOPIC).increase(), range),
+        read_rank: sheet.ask(view.series(names::TOPIC_FETCHED_BYTES).by(TOPIC).increase(), range),
+        error_rank: sheet.ask(view.series(names::TOPIC_ERRORS).by(&["error"]).increase(), range),
         topic: TopicAsks::new(&mut sheet, view),
     };
     let answers = sheet.answer(view.source).await?;
@@ -80,39 +77,34 @@ impl TopicAsks {
         let mut ask = |expr: Expr| column(sheet, view, expr);
         let of = |metric| view.series(metric).by(TOPIC);
         let duration =
-            |request| of("kafka_filter_topic_request_duration_microseconds").is("request", request);
+            |request| of(names::TOPIC_REQUEST_DURATION_MICROSECONDS).is("request", request);
         Self {
-            written_bytes: ask(of("kafka_filter_topic_produced_bytes_total").rate()),
-            written_records: ask(of("kafka_filter_topic_produced_records_total").rate()),
-            read_bytes: ask(of("kafka_filter_topic_fetched_bytes_total").rate()),
-            read_records: ask(of("kafka_filter_topic_fetched_records_total").rate()),
+            written_bytes: ask(of(names::TOPIC_PRODUCED_BYTES).rate()),
+            written_records: ask(of(names::TOPIC_PRODUCED_RECORDS).rate()),
+            read_bytes: ask(of(names::TOPIC_FETCHED_BYTES).rate()),
+            read_records: ask(of(names::TOPIC_FETCHED_RECORDS).rate()),
             produce_p50: ask(duration("Produce").quantile(0.5)),
             produce_p99: ask(duration("Produce").quantile(0.99)),
             fetch_p99: ask(duration("FetchConsumer").quantile(0.99)),
-            end_to_end_p99: ask(
-                of("kafka_filter_topic_end_to_end_latency_milliseconds").quantile(0.99)
-            ),
-            errors: ask(of("kafka_filter_topic_errors_total").troubling().rate()),
-            error_names: ask(view
-                .series("kafka_filter_topic_errors_total")
-                .by(&["topic", "error"])
-                .rate()),
-            fetch_lag: ask(of("kafka_filter_topic_fetch_lag_records").sum()),
-            group_lag: ask(of("kafka_filter_group_lag_records").sum()),
+            end_to_end_p99: ask(of(names::TOPIC_END_TO_END_LATENCY_MILLISECONDS).quantile(0.99)),
+            errors: ask(of(names::TOPIC_ERRORS).troubling().rate()),
+            error_names: ask(view.series(names::TOPIC_ERRORS).by(&["topic", "error"]).rate()),
+            fetch_lag: ask(of(names::TOPIC_FETCH_LAG_RECORDS).sum()),
+            group_lag: ask(of(names::GROUP_LAG_RECORDS).sum()),
             batch_records: ask(ratio(
-                of("kafka_filter_topic_produced_records_total").rate(),
-                of("kafka_filter_topic_produced_batches_total").rate(),
+                of(names::TOPIC_PRODUCED_RECORDS).rate(),
+                of(names::TOPIC_PRODUCED_BATCHES).rate(),
             )),
             codecs: ask(view
-                .series("kafka_filter_topic_produced_batches_total")
+                .series(names::TOPIC_PRODUCED_BATCHES)
                 .by(&["topic", "compression"])
                 .rate()),
             writers: ask(view
-                .series("kafka_filter_client_produced_records_total")
+                .series(names::CLIENT_PRODUCED_RECORDS)
                 .by(&["topic", "client_id"])
                 .rate()),
             readers: ask(view
-                .series("kafka_filter_client_fetched_records_total")
+                .series(names::CLIENT_FETCHED_RECORDS)
                 .by(&["topic", "client_id"])
                 .rate()),
         }
@@ -172,21 +164,21 @@ async fn lines(
         stacked("written", "Written by topic", Unit::BytesPerSecond, WRITTEN),
         answers,
         &asks.written_rank,
-        ("topic", of("kafka_filter_topic_produced_bytes_total").by(TOPIC).rate()),
-        Some(of("kafka_filter_topic_produced_bytes_total").rate()),
+        ("topic", of(names::TOPIC_PRODUCED_BYTES).by(TOPIC).rate()),
+        Some(of(names::TOPIC_PRODUCED_BYTES).rate()),
     );
     curves.greatest(
         stacked("read", "Read by topic", Unit::BytesPerSecond, READ),
         answers,
         &asks.read_rank,
-        ("topic", of("kafka_filter_topic_fetched_bytes_total").by(TOPIC).rate()),
-        Some(of("kafka_filter_topic_fetched_bytes_total").rate()),
+        ("topic", of(names::TOPIC_FETCHED_BYTES).by(TOPIC).rate()),
+        Some(of(names::TOPIC_FETCHED_BYTES).rate()),
     );
     curves.greatest(
         single("errors", "Errors of topics by name", Unit::ErrorsPerSecond, ERROR_LINES),
         answers,
         &asks.error_rank,
-        ("error", of("kafka_filter_topic_errors_total").by(&["error"]).rate()),
+        ("error", of(names::TOPIC_ERRORS).by(&["error"]).rate()),
         None,
     );
     curves.panels().await

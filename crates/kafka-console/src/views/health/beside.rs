@@ -2,6 +2,7 @@
 //! serves, and kafka-gateway, which writes for HTTP clients.
 
 use crate::expr::Expr;
+use crate::expr::catalog::names;
 use crate::page::{Cell, Column, Panel, Sort, TablePanel, Tone, Unit};
 use crate::views::View;
 use crate::views::series::Series;
@@ -41,16 +42,14 @@ type Told = (&'static str, Unit, &'static str, Judge, Expr);
 impl Asks {
     pub(super) fn new(sheet: &mut Sheet, view: &View<'_>) -> Self {
         Self {
-            canary: Facts::new(sheet, view, "kafka_canary_build_info", canary()),
-            gateway: Facts::new(sheet, view, "kafka_gateway_build_info", gateway()),
+            canary: Facts::new(sheet, view, names::CANARY_BUILD_INFO, canary()),
+            gateway: Facts::new(sheet, view, names::GATEWAY_BUILD_INFO, gateway()),
             failures: sheet.ask(
-                Series::of("kafka_canary_records_produce_failed_total").by(REASON).increase(),
+                Series::of(names::CANARY_RECORDS_PRODUCE_FAILED).by(REASON).increase(),
                 view.asked.range(),
             ),
-            refusals: sheet.ask(
-                Series::of("kafka_gateway_refusals_total").by(REASON).increase(),
-                view.asked.range(),
-            ),
+            refusals: sheet
+                .ask(Series::of(names::GATEWAY_REFUSALS).by(REASON).increase(), view.asked.range()),
         }
     }
 
@@ -153,63 +152,63 @@ fn canary() -> Vec<Told> {
             Unit::Count,
             "Which say that the cluster serves them.",
             ready,
-            of("kafka_canary_ready").sum(),
+            of(names::CANARY_READY).sum(),
         ),
         (
             "Canaries",
             Unit::Count,
             "Which are scraped, ready or not.",
             plain,
-            of("kafka_canary_build_info").sum(),
+            of(names::CANARY_BUILD_INFO).sum(),
         ),
         (
             "Brokers probed",
             Unit::Count,
             "By the canary with the most.",
             plain,
-            of("kafka_canary_brokers").max(),
+            of(names::CANARY_BROKERS).max(),
         ),
         (
             "Probes written",
             Unit::RecordsPerSecond,
             "Records that were acknowledged.",
             plain,
-            of("kafka_canary_records_produced_total").rate(),
+            of(names::CANARY_RECORDS_PRODUCED).rate(),
         ),
         (
             "Probes not written",
             Unit::Count,
             "In this range: not acknowledged in time, or refused.",
             up,
-            of("kafka_canary_records_produce_failed_total").increase(),
+            of(names::CANARY_RECORDS_PRODUCE_FAILED).increase(),
         ),
         (
             "Probes lost",
             Unit::Count,
             "In this range: acknowledged, and never to be read. Records of users may be lost too.",
             up,
-            of("kafka_canary_records_lost_total").increase(),
+            of(names::CANARY_RECORDS_LOST).increase(),
         ),
         (
             "Probes late",
             Unit::Count,
             "In this range: acknowledged, and not read in time.",
             up,
-            of("kafka_canary_records_late_total").increase(),
+            of(names::CANARY_RECORDS_LATE).increase(),
         ),
         (
             "Time to write p99",
             Unit::Seconds,
             "From sending a probe to its acknowledgement.",
             plain,
-            of("kafka_canary_produce_latency_seconds").quantile(0.99),
+            of(names::CANARY_PRODUCE_LATENCY_SECONDS).quantile(0.99),
         ),
         (
             "End to end p99",
             Unit::Seconds,
             "From sending a probe to reading it.",
             plain,
-            of("kafka_canary_end_to_end_latency_seconds").quantile(0.99),
+            of(names::CANARY_END_TO_END_LATENCY_SECONDS).quantile(0.99),
         ),
     ]
 }
@@ -222,91 +221,91 @@ fn gateway() -> Vec<Told> {
             Unit::Count,
             "Which take records.",
             ready,
-            of("kafka_gateway_ready").sum(),
+            of(names::GATEWAY_READY).sum(),
         ),
         (
             "Gateways",
             Unit::Count,
             "Which are scraped, ready or not.",
             plain,
-            of("kafka_gateway_build_info").sum(),
+            of(names::GATEWAY_BUILD_INFO).sum(),
         ),
         (
             "Requests",
             Unit::RequestsPerSecond,
             "That were answered.",
             plain,
-            of("kafka_gateway_requests_total").rate(),
+            of(names::GATEWAY_REQUESTS).rate(),
         ),
         (
             "Records",
             Unit::RecordsPerSecond,
             "That were answered for, refused ones too.",
             plain,
-            of("kafka_gateway_records_total").rate(),
+            of(names::GATEWAY_RECORDS).rate(),
         ),
         (
             "Refused",
             Unit::Count,
             "Records in this range that were refused, and requests refused as a whole.",
             up,
-            of("kafka_gateway_refusals_total").increase(),
+            of(names::GATEWAY_REFUSALS).increase(),
         ),
         (
             "Deliveries that failed",
             Unit::Count,
             "In this range, as librdkafka reported.",
             up,
-            of("kafka_gateway_deliveries_failed_total").increase(),
+            of(names::GATEWAY_DELIVERIES_FAILED).increase(),
         ),
         (
             "Records lost",
             Unit::Records,
             "In this range: accepted without waiting and without a log, and then refused by Kafka.",
             up,
-            of("kafka_gateway_lost_records_total").increase(),
+            of(names::GATEWAY_LOST_RECORDS).increase(),
         ),
         (
             "Time of a request p99",
             Unit::Seconds,
             "From its headers to its answer.",
             plain,
-            of("kafka_gateway_request_duration_seconds").quantile(0.99),
+            of(names::GATEWAY_REQUEST_DURATION_SECONDS).quantile(0.99),
         ),
         (
             "Waiting in the log",
             Unit::Count,
             "Entries that are not wholly in Kafka.",
             plain,
-            of("kafka_gateway_log_entries_waiting").sum(),
+            of(names::GATEWAY_LOG_ENTRIES_WAITING).sum(),
         ),
         (
             "Oldest that waits",
             Unit::Seconds,
             "0 when none does; it grows while Kafka is away.",
             plain,
-            of("kafka_gateway_log_oldest_entry_age_seconds").max(),
+            of(names::GATEWAY_LOG_OLDEST_ENTRY_AGE_SECONDS).max(),
         ),
         (
             "Dead letters",
             Unit::Records,
             "Records that Kafka refused for good, kept in a file.",
             up,
-            of("kafka_gateway_log_dead_letter_records").sum(),
+            of(names::GATEWAY_LOG_DEAD_LETTER_RECORDS).sum(),
         ),
         (
             "Logs that cannot be written",
             Unit::Count,
             "Look at their disks.",
             up,
-            of("kafka_gateway_log_failing").sum(),
+            of(names::GATEWAY_LOG_FAILING).sum(),
         ),
         (
             "Certificates that cannot be read",
             Unit::Count,
             "The old one is served until it ends; the log says why.",
             up,
-            of("kafka_gateway_certificates_failing").sum(),
+            of(names::GATEWAY_CERTIFICATES_FAILING).sum(),
         ),
     ]
 }
