@@ -16,8 +16,10 @@ export function weight(name: string): number {
   return 10 ** (2.5 + 4 * chance(name, "size"));
 }
 
-const RATE = (metric: string): string =>
-  `sum by (topic) (rate(kafka_filter_${metric}_total{reporter=~"source|proxy",topic="$row"}[1m]))`;
+const RATE = (metric: string, labels: string[]): string => {
+  const matchers = labels.map((label, index) => `${label}="$row${index === 0 ? "" : String(index + 1)}"`);
+  return `sum by (${labels.join(", ")}) (rate(kafka_filter_${metric}_total{reporter=~"source|proxy",${matchers.join(",")}}[1m]))`;
+};
 
 export function tile(title: string, value: number | null, unit: Unit, tone: Tile["tone"] = "plain"): Tile {
   return {
@@ -30,13 +32,20 @@ export function tile(title: string, value: number | null, unit: Unit, tone: Tile
   };
 }
 
-export function column(key: string, title: string, unit: Unit, link: Column["link"] = null): Column {
+/** `labels` are those of the table's first columns, by which the server counts. */
+export function column(
+  key: string,
+  title: string,
+  unit: Unit,
+  link: Column["link"] = null,
+  labels: string[] = ["topic"],
+): Column {
   return {
     key,
     title,
     unit,
     help: `${title} in the window`,
-    promql: unit === "text" ? null : RATE(key),
+    promql: unit === "text" || unit === "time" ? null : RATE(key, labels),
     link,
   };
 }
@@ -80,10 +89,12 @@ export function lines(
     stacked,
     times,
     left_out: names.length > 8 ? names.length - 8 : 0,
+    summed: false,
     help: "One point for each step of the range.",
     promql: `sum by (topic) (rate(kafka_filter_topic_produced_bytes_total{reporter=~"source|proxy"}[1m]))`,
     lines: names.slice(0, 8).map((name, place) => ({
       name,
+      promql: `sum by (topic) (rate(kafka_filter_topic_produced_bytes_total{reporter=~"source|proxy",topic="${name}"}[1m]))`,
       points: times.map((time, index) => {
         const wave =
           1 +
@@ -94,6 +105,12 @@ export function lines(
     })),
   };
 }
+
+const BUCKETS = (bound: number): string =>
+  `sum(increase(kafka_filter_request_duration_microseconds_bucket{request="Produce",le="${String(bound * 1e6)}"}[15m]))`;
+
+const QUANTILE = (share: number): string =>
+  `histogram_quantile(${String(share)}, sum by (le) (increase(kafka_filter_request_duration_microseconds_bucket{request="Produce"}[15m]))) / 1e6`;
 
 export function bars(id: string, title: string, scale: number): BarsPanel {
   const bounds = [
@@ -117,12 +134,13 @@ export function bars(id: string, title: string, scale: number): BarsPanel {
         label: label(bound),
         up_to: bound,
         count: Math.round(scale * Math.exp(-((index - 6.2) ** 2) / 5)),
+        promql: `${BUCKETS(bound)} - ${BUCKETS(bounds[index - 1] ?? 0)}`,
       })),
-      { label: "more", up_to: null, count: 0 },
+      { label: "more", up_to: null, count: 0, promql: "" },
     ],
     marks: [
-      { name: "p50", value: 0.0071 },
-      { name: "p99", value: 0.081 },
+      { name: "p50", value: 0.0071, promql: QUANTILE(0.5) },
+      { name: "p99", value: 0.081, promql: QUANTILE(0.99) },
     ],
   };
 }

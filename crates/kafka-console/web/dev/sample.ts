@@ -58,32 +58,40 @@ function topicRows(count: number, wobble: number): TablePanel["rows"] {
 
 function mapPanel(wobble: number): MapPanel {
   const node = (
-    kind: MapNode["kind"],
+    kind: MapNode["of"],
     name: string,
-    bytes: number,
+    bytes: number | null,
     extra: Partial<MapNode> = {},
   ): MapNode => ({
     id: `${kind}:${name}`,
     name,
     kind,
+    of: kind,
     bytes_per_second: bytes,
-    records_per_second: bytes / 300,
+    records_per_second: bytes === null ? null : bytes / 300,
     error_share: 0,
     lag_records: null,
     count: 1,
-    promql: `sum(rate(kafka_filter_client_produced_bytes_total{client_id="${name}"}[1m]))`,
+    promql:
+      bytes === null ? "" : `sum(rate(kafka_filter_client_produced_bytes_total{client_id="${name}"}[1m]))`,
     lag_promql: null,
+    error_promql: null,
     ...extra,
   });
   const topics = TOPICS.slice(0, 14);
   const edges: MapPanel["edges"] = [];
-  const add = (from: string, to: string, bytes: number): void => {
+  const add = (from: string, to: string, bytes: number | null, lag: number | null = null): void => {
+    const query =
+      bytes === null
+        ? `sum(kafka_filter_group_lag_records{group="x",topic="y"})`
+        : `sum(rate(kafka_filter_client_produced_bytes_total{client_id="x",topic="y"}[1m]))`;
     edges.push({
       from,
       to,
       bytes_per_second: bytes,
-      records_per_second: bytes / 300,
-      promql: `sum(rate(kafka_filter_client_produced_bytes_total{client_id="x",topic="y"}[1m]))`,
+      records_per_second: bytes === null ? null : bytes / 300,
+      lag_records: lag,
+      promql: from.startsWith("rest:") || to.startsWith("rest:") ? "" : query,
     });
   };
   topics.forEach((topic, index) => {
@@ -96,12 +104,16 @@ function mapPanel(wobble: number): MapPanel {
     if (chance(topic, "fan") > 0.5) {
       add(`topic:${topic}`, `client:data-lake-sink`, bytes * 1.1);
     }
-    add(`topic:${topic}`, `group:${GROUPS[index % 6] ?? ""}`, 0);
+    add(`topic:${topic}`, `group:${GROUPS[index % 6] ?? ""}`, null, Math.floor(chance(topic, "lag") * 9000));
   });
   add("rest:writers", "rest:topics", 410_000);
   add("rest:topics", "rest:readers", 380_000);
+  add("rest:topics", "rest:groups", null, 5210);
   const sum = (id: string): number =>
-    edges.reduce((all, edge) => all + (edge.from === id || edge.to === id ? edge.bytes_per_second : 0), 0);
+    edges.reduce(
+      (all, edge) => all + (edge.from === id || edge.to === id ? (edge.bytes_per_second ?? 0) : 0),
+      0,
+    );
   const readers = [...new Set(edges.filter((edge) => edge.from.startsWith("topic:")).map((edge) => edge.to))];
   const writers = [...new Set(edges.filter((edge) => edge.to.startsWith("topic:")).map((edge) => edge.from))];
   const made = (id: string): MapNode => {
@@ -116,15 +128,18 @@ function mapPanel(wobble: number): MapPanel {
         "fraud-detector": 0.11,
       }[name] ?? 0;
     const lag = kind === "group" ? Math.floor(10 ** (chance(name, "lag") * 5.4)) : null;
-    return node(kind as MapNode["kind"], name, sum(id), {
+    return node(kind as MapNode["of"], name, kind === "group" ? null : sum(id), {
       error_share: kind === "group" ? null : share,
       lag_records: lag,
-      lag_promql: "max by (group) (kafka_filter_group_lag_records)",
+      lag_promql: lag === null ? null : `sum(kafka_filter_group_lag_records{group="${name}"})`,
     });
   };
-  const rest = (id: string, name: string, count: number): MapNode => ({
-    ...node("rest", name, 395_000),
+  const rest = (id: string, of: MapNode["of"], name: string, count: number): MapNode => ({
+    ...node(of, name, of === "group" ? null : 395_000),
     id,
+    kind: "rest",
+    lag_records: of === "group" ? 5210 : null,
+    error_share: null,
     count,
     promql: "",
   });
@@ -133,14 +148,18 @@ function mapPanel(wobble: number): MapPanel {
     id: "map",
     title: "Who talks to which topic",
     help: "Ribbons are as wide as the bytes each second. A Fetch does not name its group: the bytes are at the clients that read, and a group shows how far it is behind.",
-    writers: [...writers.map(made), rest("rest:writers", "and 31 more clients", 31)],
+    writers: [...writers.map(made), rest("rest:writers", "client", "31 other writers", 31)],
     topics: [
       ...topics.map((topic) => made(`topic:${topic}`)),
-      rest("rest:topics", "and 183 more topics", 183),
+      rest("rest:topics", "topic", "183 other topics", 183),
     ],
-    readers: [...readers.map(made), rest("rest:readers", "and 22 more readers", 22)],
+    readers: [
+      ...readers.map(made),
+      rest("rest:readers", "client", "22 other readers", 22),
+      rest("rest:groups", "group", "12 other groups", 12),
+    ],
     edges,
-    left_out: { writers: 31, topics: 183, readers: 22, bytes_per_second: 410_000 },
+    left_out: { writers: 31, topics: 183, readers: 34, bytes_per_second: 410_000 },
   };
 }
 
@@ -338,6 +357,7 @@ function panels(name: string, at: number, count: number, wobble: number): Panel[
           help: "Requests each second. Hatched: versions that brokers of Kafka 4 refuse.",
           unit: "requests_per_second",
           promql: `sum by (request, api_version) (rate(kafka_filter_requests_total[1m]))`,
+          cell_promql: `sum by (request, api_version) (rate(kafka_filter_requests_total{request="$row", api_version="$column"}[1m]))`,
           row_title: "API",
           column_title: "version",
           rows: APIS,
@@ -363,30 +383,7 @@ function panels(name: string, at: number, count: number, wobble: number): Panel[
         ),
       ];
     case "readiness":
-      return [
-        table(
-          "refused",
-          "Clients that Kafka 4 refuses",
-          [
-            column("client", "Client", "text", "client"),
-            column("request", "API", "text"),
-            column("version", "Version", "count"),
-            column("rate", "Requests", "requests_per_second"),
-            column("since", "First seen", "time"),
-            column("library", "Library", "text"),
-            column("fix", "What to do", "text"),
-          ],
-          CLIENTS.slice(3, 9).map((client, index) => [
-            client,
-            { text: APIS[index] ?? "", tone: "error" },
-            index % 3,
-            3.2 / (index + 1),
-            at - 600 + index * 90,
-            "apache-kafka-java 2.8.1",
-            "Upgrade kafka-clients to 3.7 or newer: nothing in the code has to change.",
-          ]),
-        ),
-      ];
+      return readiness(at);
     default:
       return [
         table(
@@ -430,4 +427,53 @@ function panels(name: string, at: number, count: number, wobble: number): Panel[
         ),
       ];
   }
+}
+
+function readiness(at: number): Panel[] {
+  const by = ["client_id", "request", "api_version"];
+  const refused = table(
+    "refused",
+    "Who speaks what Kafka 4 refuses",
+    [
+      column("client_id", "Client", "text", "client"),
+      column("request", "Request", "text"),
+      column("api_version", "Version", "text"),
+      column("in_range", "In this range", "count", null, by),
+      column("now", "Now", "requests_per_second", null, by),
+      column("since", "Since", "time"),
+      column("last", "Last seen", "time"),
+      column("remedy", "What to do", "text"),
+    ],
+    CLIENTS.slice(3, 9).map((client, index) => [
+      client,
+      APIS[index] ?? "",
+      String(index % 3),
+      920 - index * 140,
+      index === 0 ? 0 : 3.2 / index,
+      index % 2 === 0 ? "before this range" : at - 600 + index * 90,
+      index === 0 ? at - 300 : { text: "now", tone: "warning" },
+      "Find the client by its address in Envoy's access log, and upgrade its library: the table below has the least release of each.",
+    ]),
+    3,
+  );
+  const software = table(
+    "software",
+    "Libraries that were seen",
+    [
+      column("software", "Library", "text"),
+      column("software_version", "Version", "text"),
+      column("connections", "Connections", "count", null, ["software", "software_version"]),
+      column("kafka_4", "With Kafka 4", "text"),
+    ],
+    SOFTWARE.map((told, index) => [
+      ...(told.split(" ") as [string, string]),
+      90 - index * 11,
+      index === 1 ? { text: "upgrade to 3.7 or newer", tone: "warning" } : { text: "works", tone: "good" },
+    ]),
+    2,
+  );
+  return [
+    { ...refused, empty: "Nobody has spoken a version that brokers of Kafka 4 refuse within this range." },
+    { ...software, empty: "No client has told its library in this range." },
+  ];
 }

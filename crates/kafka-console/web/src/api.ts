@@ -76,7 +76,16 @@ export interface ToneCell {
   tone: Tone;
 }
 
-export type Cell = number | string | null | ToneCell;
+/** A number with a unit and a query of its own. */
+export interface MeasuredCell {
+  value: number | null;
+  unit: Unit;
+  /** Empty where no query gives it. */
+  promql: string;
+  tone: Tone;
+}
+
+export type Cell = number | string | null | ToneCell | MeasuredCell;
 
 export type LinkTarget = "topic" | "client" | "group";
 
@@ -85,7 +94,10 @@ export interface Column {
   title: string;
   unit: Unit;
   help: string;
-  /** `$row` stands for the label value in the row's first cell; the front end escapes it. */
+  /**
+   * `$row` stands for the text of the row's first cell, `$row2` of the second, `$row3` of the third; the front
+   * end escapes each.
+   */
   promql: string | null;
   link: LinkTarget | null;
 }
@@ -108,14 +120,25 @@ export interface LinesPanel extends PanelHead {
   stacked: boolean;
   /** Seconds since the epoch. */
   times: number[];
-  lines: { name: string; points: (number | null)[] }[];
+  lines: Line[];
   left_out: number;
+  /** Whether the last line is the `left_out` ones together; else they are not drawn. */
+  summed: boolean;
+}
+
+export interface Line {
+  name: string;
+  points: (number | null)[];
+  /** Of this line alone; empty where none gives it. */
+  promql: string;
 }
 
 export interface HeatPanel extends PanelHead {
   kind: "heat";
   unit: Unit;
   promql: string;
+  /** Gives one cell: `$row` and `$column` stand for the names of its row and column. */
+  cell_promql: string;
   row_title: string;
   column_title: string;
   rows: string[];
@@ -130,8 +153,16 @@ export interface BarsPanel extends PanelHead {
   /** Of the x axis. */
   unit: Unit;
   promql: string;
-  bars: { label: string; up_to: number | null; count: number }[];
-  marks: { name: "p50" | "p99"; value: number; promql?: string }[];
+  bars: Bar[];
+  marks: { name: "p50" | "p99"; value: number; promql: string }[];
+}
+
+export interface Bar {
+  label: string;
+  up_to: number | null;
+  count: number;
+  /** Gives this bar's own count. */
+  promql: string;
 }
 
 export type NodeKind = "client" | "topic" | "group" | "rest";
@@ -141,15 +172,18 @@ export interface MapNode {
   id: string;
   name: string;
   kind: NodeKind;
-  bytes_per_second: number;
-  records_per_second: number;
+  /** What it is, or what the rest stands for. */
+  of: Exclude<NodeKind, "rest">;
+  /** Null where they are not known: a Fetch does not name its group. */
+  bytes_per_second: number | null;
+  records_per_second: number | null;
   error_share: number | null;
   lag_records: number | null;
   /** Of the bytes per second; empty where nothing single gives them. */
-  promql?: string;
-  lag_promql?: string | null;
+  promql: string;
+  lag_promql: string | null;
   /** Gives the share of errors. */
-  error_promql?: string | null;
+  error_promql: string | null;
   /** How many were merged into this one; 1 for a node of its own. */
   count: number;
 }
@@ -157,8 +191,12 @@ export interface MapNode {
 export interface MapEdge {
   from: string;
   to: string;
-  bytes_per_second: number;
-  records_per_second: number;
+  /** Null to groups. */
+  bytes_per_second: number | null;
+  records_per_second: number | null;
+  /** Of edges to groups. */
+  lag_records: number | null;
+  /** Gives the bytes, or the lag of a group; empty where an end is a rest. */
   promql: string;
 }
 

@@ -143,7 +143,13 @@ export function App(): JSX.Element {
           </main>
         </div>
       </div>
-      {question === null ? null : <Popover {...{ question, prometheusUrl }} onClose={closeQuestion} />}
+      {question === null ? null : (
+        <Popover
+          {...{ question, prometheusUrl }}
+          still={paused || feed.phase === "lost"}
+          onClose={closeQuestion}
+        />
+      )}
       {help ? (
         <HelpDialog
           pages={pages}

@@ -17,11 +17,22 @@ function hex(character: string): string {
   return `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
 }
 
-/** A column's query for one row: `$row` becomes the row's own label value. */
-export function forRow(promql: string, row: string): string {
-  const value = escapeValue(row);
-  // A function, because a value with `$&` in it is no pattern.
-  return promql.replaceAll("$row", () => value);
+/** A column's query for one row: `$row`, `$row2` and `$row3` become the texts of its first cells. */
+export function forRow(promql: string, texts: readonly string[]): string {
+  return filled(promql, { row: texts[0], row2: texts[1], row3: texts[2] });
+}
+
+/** A heat map's query for one cell. */
+export function forCell(promql: string, row: string, column: string): string {
+  return filled(promql, { row, column });
+}
+
+/** In one pass: a value with `$row2` or `$&` in it is no pattern. */
+function filled(promql: string, values: Readonly<Record<string, string | undefined>>): string {
+  return promql.replace(/\$(row[23]?|column)/g, (found, name: string) => {
+    const value = values[name];
+    return value === undefined ? found : escapeValue(value);
+  });
 }
 
 /** Where Prometheus shows a query, or none when the address is no web address. */

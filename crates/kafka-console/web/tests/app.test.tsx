@@ -160,9 +160,19 @@ describe("the console", () => {
     const link = within(dialog).getByRole("link", { name: "Open in Prometheus" });
     expect(link.getAttribute("href")).toMatch(/^http:\/\/127\.0\.0\.1:9090\/graph\?g0\.expr=sum/);
     expect(link.getAttribute("rel")).toBe("noreferrer");
+    expect(dialog.textContent).toContain("The same number in PromQL");
     fireEvent.keyDown(dialog, { key: "Escape" });
     expect(screen.queryByRole("dialog")).toBeNull();
     expect(document.activeElement).toBe(number);
+  });
+
+  it("does not say that a query gives a number that stands still", async () => {
+    await opened("/topics");
+    fireEvent.click(screen.getByRole("button", { name: "Pause" }));
+    fireEvent.click(document.querySelector('[data-tile="Written"] button') ?? document.body);
+    const dialog = screen.getByRole("dialog", { name: "Query of Written" });
+    expect(dialog.textContent).toContain("In PromQL");
+    expect(dialog.textContent).not.toContain("same number");
   });
 
   it("remembers a theme", async () => {

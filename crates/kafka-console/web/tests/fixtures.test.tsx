@@ -7,9 +7,10 @@ import { describe, expect, it, vi } from "vitest";
 
 import type { Page, Panel } from "../src/api";
 import { PageView } from "../src/page";
+import { isMeasured } from "../src/panels/table_rows";
 import { SourceBanner } from "../src/parts/notes";
 import { sentence } from "../src/sentence";
-import { show } from "./help";
+import { completed, show } from "./help";
 
 vi.mock("uplot", () => ({
   default: class {
@@ -26,7 +27,7 @@ const FOLDER = join(import.meta.dirname, "../src/fixtures");
 const NAMES = readdirSync(FOLDER).filter((name) => name.endsWith(".json"));
 
 function fixture(name: string): Page {
-  return JSON.parse(readFileSync(join(FOLDER, name), "utf8")) as Page;
+  return completed(JSON.parse(readFileSync(join(FOLDER, name), "utf8")) as Page);
 }
 
 /** How many numbers a panel shows, each of which has to say what it is. */
@@ -36,7 +37,7 @@ function numbers(panel: Panel): number {
       return panel.rows
         .slice(0, 60)
         .flat()
-        .filter((cell) => typeof cell === "number").length;
+        .filter((cell) => typeof cell === "number" || isMeasured(cell)).length;
     case "lines":
       return panel.times.length === 0 ? 0 : panel.lines.length;
     case "heat":

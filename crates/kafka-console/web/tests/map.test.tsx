@@ -24,7 +24,7 @@ describe("the map", () => {
         .getByRole("link", { name: /data-lake$/ })
         .getAttribute("href"),
     ).toBe("/groups/data-lake?range=1h");
-    expect(within(topics).getByRole("link", { name: "and 183 more topics" }).getAttribute("href")).toBe(
+    expect(within(topics).getByRole("link", { name: "183 other topics" }).getAttribute("href")).toBe(
       "/topics?range=1h",
     );
   });
@@ -60,14 +60,37 @@ describe("the map", () => {
     fireEvent.click(container.querySelector('[data-node="topic:orders"] button') ?? container);
     fireEvent.click(container.querySelector(".ribbon:not(.dashed)") ?? container);
     expect(asked).toHaveLength(2);
+    expect(asked[1]?.title).toMatch(/^\u2068client \S+\u2069 → \u2068topic \S+\u2069$/);
     expect(
       asked.every((question) => question.promql.startsWith("sum(") && typeof question.value === "number"),
     ).toBe(true);
   });
 
+  it("gives groups their lag and no bytes, also those that are drawn together", () => {
+    const { asked, container } = show(<FlowMap panel={sample()} />);
+    const rest = container.querySelector<HTMLElement>('[data-node="rest:groups"]');
+    expect(rest?.textContent).toMatch(/^12 other groupslag 5\.21\sk$/);
+    expect(rest?.querySelector("a")?.getAttribute("href")).toBe("/groups");
+    fireEvent.mouseEnter(container.querySelector('[data-node="group:data-lake"]') ?? container);
+    const readout = container.querySelector(".map-readout")?.textContent;
+    expect(readout).toMatch(/^group data-lakelag [\d.]+\s(k\s)?records/);
+    expect(readout).not.toContain("B/s");
+    fireEvent.click(container.querySelector('[data-edge$="group:data-lake"]') ?? container);
+    expect(asked[0]).toMatchObject({ unit: "records", promql: expect.stringContaining("lag") as string });
+    expect(asked[0]?.value).toBeTypeOf("number");
+  });
+
+  it("asks nothing of a ribbon that no query gives", () => {
+    const { asked, container } = show(<FlowMap panel={sample()} />);
+    const ribbon = container.querySelector('[data-edge="rest:writers|rest:topics"]');
+    expect(ribbon?.classList.contains("silent")).toBe(true);
+    fireEvent.click(ribbon ?? container);
+    expect(asked).toEqual([]);
+  });
+
   it("names what it left out", () => {
     show(<FlowMap panel={sample()} />);
-    expect(screen.getByText(/31 writing clients, 183 topics, 22 readers are drawn together/)).toBeTruthy();
+    expect(screen.getByText(/31 writing clients, 183 topics, 34 readers are drawn together/)).toBeTruthy();
   });
 
   it("is a table for who prefers one", () => {
@@ -76,6 +99,33 @@ describe("the map", () => {
     fireEvent.click(screen.getByRole("button", { name: "Table" }));
     expect(screen.getByRole("columnheader", { name: "From" })).toBeTruthy();
     expect(screen.queryByRole("list", { name: "Topics" })).toBeNull();
+  });
+
+  it("says in its table what each end is, and has the query of each flow", () => {
+    const panel = sample();
+    // Few enough that all are drawn.
+    panel.edges = [...panel.edges.slice(0, 4), ...panel.edges.slice(-3)];
+    const { asked } = show(<FlowMap panel={panel} />);
+    fireEvent.click(screen.getByRole("button", { name: "Table" }));
+    const row = (from: RegExp, to: string): HTMLElement => {
+      const found = screen
+        .getAllByRole("row", { name: from })
+        .find((one) => one.querySelector("[data-column=to]")?.textContent === to);
+      if (found === undefined) {
+        throw new Error(`no row to ${to}`);
+      }
+      return found;
+    };
+    const lag = row(/^topic orders/, "group fraud-detector-v3");
+    expect(lag.querySelector("[data-column=bytes]")?.textContent).toBe("–");
+    fireEvent.click(lag.querySelector("[data-column=lag] button") ?? lag);
+    const bytes = row(/^client checkout/, "topic orders");
+    fireEvent.click(bytes.querySelector("[data-column=bytes] button") ?? bytes);
+    expect(asked.map(({ unit }) => unit)).toEqual(["records", "bytes_per_second"]);
+    expect(asked[0]?.promql).toContain("group_lag");
+    const rest = row(/^31 other writers/, "183 other topics");
+    expect(rest.querySelector("button")).toBeNull();
+    expect(rest.querySelector("[data-column=bytes]")?.getAttribute("data-value")).toBe("410000");
   });
 
   it("says what to do when nothing flows", () => {

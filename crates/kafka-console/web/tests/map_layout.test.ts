@@ -10,17 +10,21 @@ function node(id: string, more: Partial<MapNode> = {}): MapNode {
     id,
     name,
     kind: kind as MapNode["kind"],
-    bytes_per_second: 0,
-    records_per_second: 0,
+    of: kind === "rest" ? "client" : (kind as MapNode["of"]),
+    bytes_per_second: kind === "group" ? null : 0,
+    records_per_second: kind === "group" ? null : 0,
     error_share: null,
     lag_records: null,
     count: 1,
+    promql: "",
+    lag_promql: null,
+    error_promql: null,
     ...more,
   };
 }
 
-function edge(from: string, to: string, bytes: number): MapEdge {
-  return { from, to, bytes_per_second: bytes, records_per_second: 0, promql: "" };
+function edge(from: string, to: string, bytes: number | null): MapEdge {
+  return { from, to, bytes_per_second: bytes, records_per_second: 0, lag_records: null, promql: "" };
 }
 
 /** a writes x and y, b writes y and reads x; the group reads y. */
@@ -45,7 +49,7 @@ function small(): MapPanel {
       edge("client:a", "topic:y", 3),
       edge("client:b", "topic:y", 2),
       edge("topic:x", "client:b", 100),
-      edge("topic:y", "group:g", 0),
+      edge("topic:y", "group:g", null),
       edge("topic:gone", "group:g", 7),
     ],
     left_out: { writers: 0, topics: 0, readers: 9, bytes_per_second: 0 },
@@ -70,7 +74,7 @@ describe("the order", () => {
     const later = small();
     later.topics = later.topics.map((topic) => ({
       ...topic,
-      bytes_per_second: 905 - topic.bytes_per_second,
+      bytes_per_second: 905 - (topic.bytes_per_second ?? 0),
     }));
     expect(keepOrder(before, later)).toBe(before);
     later.topics.push(node("topic:z", { bytes_per_second: 1e6 }));
@@ -145,7 +149,7 @@ describe("the picture", () => {
     for (const factor of [0.8, 0.95, 1.1]) {
       later.edges = small().edges.map((flow) => ({
         ...flow,
-        bytes_per_second: flow.bytes_per_second * factor,
+        bytes_per_second: (flow.bytes_per_second ?? 0) * factor,
       }));
       const after = layout(later, 1000, arrange(later), before);
       expect(after.scale).toBe(before.scale);
@@ -153,7 +157,10 @@ describe("the picture", () => {
         expect(Math.abs(box.y - (before.boxes[index]?.y ?? -99))).toBeLessThan(10);
       }
     }
-    later.edges = small().edges.map((flow) => ({ ...flow, bytes_per_second: flow.bytes_per_second * 50 }));
+    later.edges = small().edges.map((flow) => ({
+      ...flow,
+      bytes_per_second: (flow.bytes_per_second ?? 0) * 50,
+    }));
     expect(layout(later, 1000, arrange(later), before).scale).toBeLessThan(before.scale);
   });
 

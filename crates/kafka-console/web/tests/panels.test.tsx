@@ -1,4 +1,6 @@
-import { fireEvent, screen, within } from "@testing-library/preact";
+import { act, fireEvent, screen, within } from "@testing-library/preact";
+import type uPlot from "uplot";
+import type { Options } from "uplot";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 
 import { HOSTILE } from "../dev/names";
@@ -43,6 +45,12 @@ beforeEach(() => {
   charts.length = 0;
 });
 
+/** Moves the newest chart's cursor. */
+function point(idx: number): void {
+  const options = charts.at(-1)?.options as Options;
+  options.hooks?.setCursor?.[0]?.({ cursor: { left: 1, idx } } as unknown as uPlot);
+}
+
 function panel<Kind extends "lines" | "bars" | "heat">(
   page: string,
   kind: Kind,
@@ -58,8 +66,8 @@ describe("lines", () => {
     stacked: false,
     left_out: 12,
     lines: [
-      { name: "first", points: [1, 2, 3] },
-      { name: "second", points: [10, null, 30] },
+      { name: "first", points: [1, 2, 3], promql: "first_query" },
+      { name: "second", points: [10, null, 30], promql: "" },
     ],
   };
 
@@ -71,7 +79,7 @@ describe("lines", () => {
         .getAllByRole("listitem")
         .map((entry) => entry.dataset["value"]),
     ).toEqual(["3", "30"]);
-    expect(screen.getByText("12 smaller lines are not drawn.")).toBeTruthy();
+    expect(screen.getByText("Not drawn: 12 smaller lines.")).toBeTruthy();
     expect(screen.getByRole("img").getAttribute("aria-label")).toContain("second: 30");
   });
 
@@ -102,7 +110,7 @@ describe("lines", () => {
     again(<Lines panel={{ ...small, times: [2, 3, 4] }} />);
     expect(charts).toHaveLength(1);
     expect(charts[0]?.sets.at(-1)?.[0]).toEqual([2, 3, 4]);
-    again(<Lines panel={{ ...small, lines: [{ name: "third", points: [7, 8, 9] }] }} />);
+    again(<Lines panel={{ ...small, lines: [{ name: "third", points: [7, 8, 9], promql: "" }] }} />);
     expect(charts).toHaveLength(2);
     expect(charts[0]?.gone).toBe(true);
     unmount();
@@ -112,7 +120,7 @@ describe("lines", () => {
   it("keep their chart, colours and places when the server has them in another order", () => {
     const { again, container } = show(<Lines panel={small} />);
     const [first, second] = small.lines;
-    const third = { name: "third", points: [7, 8, 9] };
+    const third = { name: "third", points: [7, 8, 9], promql: "" };
     const names = (): (string | null)[] =>
       [...container.querySelectorAll(".legend-name bdi")].map((name) => name.textContent);
     again(<Lines panel={{ ...small, lines: [second, first].filter((line) => line !== undefined) }} />);
@@ -127,6 +135,29 @@ describe("lines", () => {
     ]);
   });
 
+  it("say when the last one is the smaller ones together", () => {
+    show(<Lines panel={{ ...small, summed: true }} />);
+    expect(screen.getByText("The last line is 12 smaller lines together.")).toBeTruthy();
+  });
+
+  it("have a query each, and of an earlier point say that it is one", () => {
+    const { asked, container } = show(<Lines panel={small} />);
+    const value = (): Element | null => container.querySelector('[data-line="first"] button.num');
+    expect(container.querySelector('[data-line="second"] button.num')).toBeNull();
+    fireEvent.click(value() ?? container);
+    expect(asked[0]).toMatchObject({ promql: "first_query", value: 3, past: false });
+    void act(() => {
+      point(1);
+    });
+    fireEvent.click(value() ?? container);
+    expect(asked[1]).toMatchObject({ promql: "first_query", value: 2, past: true });
+    void act(() => {
+      point(2);
+    });
+    fireEvent.click(value() ?? container);
+    expect(asked[2]).toMatchObject({ value: 3, past: false });
+  });
+
   it("say so when the range has none", () => {
     show(<Lines panel={{ ...small, lines: [], times: [] }} />);
     expect(screen.getByText(/Nothing in this range/)).toBeTruthy();
@@ -135,7 +166,7 @@ describe("lines", () => {
 
   it("have names of strangers as text", () => {
     const { container } = show(
-      <Lines panel={{ ...small, lines: HOSTILE.map((name) => ({ name, points: [1, 2, 3] })) }} />,
+      <Lines panel={{ ...small, lines: HOSTILE.map((name) => ({ name, points: [1, 2, 3], promql: "" })) }} />,
     );
     expect(container.querySelector("img:not([role]), script")).toBeNull();
     expect([...container.querySelectorAll(".legend-name bdi")].map((name) => name.textContent)).toEqual(
@@ -160,6 +191,7 @@ describe("a heat map", () => {
     expect(cells[1]?.textContent).toBe("");
     fireEvent.click(within(row).getByRole("button"));
     expect(asked[0]).toMatchObject({ value: 5, title: "Produce, version 2" });
+    expect(asked[0]?.promql).toContain('{request="Produce", api_version="2"}');
   });
 });
 
@@ -169,11 +201,24 @@ describe("a distribution", () => {
     const bar = screen.getByRole("button", { name: /^10 ms: [\d.]+\sk, [\d.]+\s%$/ });
     fireEvent.click(bar);
     expect(asked[0]).toMatchObject({ unit: "count" });
+    expect(asked[0]?.promql).toMatch(/le="10000".* - .*le="5000"/);
     expect(screen.getByText("p99").closest("[data-mark]")?.getAttribute("data-value")).toBe("0.081");
   });
 
+  it("has no button for a bar without a query", () => {
+    const bars = panel("requests", "bars");
+    bars.bars = bars.bars.map((bar) => ({ ...bar, promql: "" }));
+    const { container } = show(<Bars panel={bars} />);
+    expect(container.querySelector("button.bar")).toBeNull();
+    expect(container.querySelector('[data-bar="10 ms"]')?.textContent).toContain("10 ms: ");
+  });
+
   it("says when nothing was measured", () => {
-    show(<Bars panel={{ ...panel("requests", "bars"), bars: [{ label: "1 s", up_to: 1, count: 0 }] }} />);
+    show(
+      <Bars
+        panel={{ ...panel("requests", "bars"), bars: [{ label: "1 s", up_to: 1, count: 0, promql: "" }] }}
+      />,
+    );
     expect(screen.getByText(/Nothing was measured/)).toBeTruthy();
   });
 });

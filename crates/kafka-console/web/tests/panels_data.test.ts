@@ -1,16 +1,23 @@
 import { describe, expect, it } from "vitest";
 
 import { samplePage } from "../dev/sample";
-import type { Cell, Column, LinesPanel, TablePanel } from "../src/api";
+import type { Bar, Cell, Column, Line, LinesPanel, TablePanel } from "../src/api";
 import { place, trim } from "../src/panels/bars_data";
 import { heatBounds, heatStep } from "../src/panels/heat_scale";
-import { binarySplits, keepPlaces, latest, stack, summary, timeSplits } from "../src/panels/lines_data";
+import {
+  binarySplits,
+  keepPlaces,
+  keptLines,
+  latest,
+  stack,
+  summary,
+  timeSplits,
+} from "../src/panels/lines_data";
 import { lineColour, lineDash } from "../src/panels/palette";
 import { columnWidths, isNarrow } from "../src/panels/table_widths";
 
 describe("places of lines", () => {
-  const lines = (...names: string[]): { name: string; points: number[] }[] =>
-    names.map((name) => ({ name, points: [] }));
+  const lines = (...names: string[]): Line[] => names.map((name) => ({ name, points: [], promql: "" }));
   const kept = (before: string[], ...now: string[]): string[] =>
     keepPlaces(before, lines(...now)).map((line) => line.name);
 
@@ -23,6 +30,17 @@ describe("places of lines", () => {
     expect(kept(["a", "b", "c"], "d", "c", "a")).toEqual(["a", "d", "c"]);
     expect(kept(["a", "b", "c"], "c", "a")).toEqual(["a", "c"]);
     expect(kept(["a"], "x", "a", "y")).toEqual(["a", "x", "y"]);
+  });
+});
+
+describe("the line of all others", () => {
+  it("stays the last, whatever comes and goes", () => {
+    const panel = samplePage("topics", null, 1).panels[1] as LinesPanel;
+    const line = (name: string): Line => ({ name, points: [], promql: "" });
+    const now = { ...panel, summed: true, lines: ["c", "x", "13 others"].map(line) };
+    expect(keptLines(["c", "b", "12 others"], now).map(({ name }) => name)).toEqual(["c", "x", "13 others"]);
+    const alone = { ...panel, summed: false, lines: ["x", "b"].map(line) };
+    expect(keptLines(["b", "c"], alone).map(({ name }) => name)).toEqual(["b", "x"]);
   });
 });
 
@@ -94,14 +112,14 @@ describe("a heat map", () => {
 });
 
 describe("a distribution", () => {
-  const bars = [
+  const bars: Bar[] = [
     { label: "1", up_to: 1, count: 0 },
     { label: "2", up_to: 2, count: 0 },
     { label: "4", up_to: 4, count: 10 },
     { label: "8", up_to: 8, count: 5 },
     { label: "16", up_to: 16, count: 0 },
     { label: "more", up_to: null, count: 0 },
-  ];
+  ].map((bar) => ({ ...bar, promql: "" }));
 
   it("leaves out empty ends but for one bar", () => {
     const span = trim(bars);
@@ -117,7 +135,7 @@ describe("a distribution", () => {
     expect(place(span, 8)).toBe(3 / 4);
     expect(place(span, 0)).toBe(0);
     expect(place(span, 99)).toBe(1);
-    expect(place({ bars: [{ label: "more", up_to: null, count: 2 }], from: 0 }, 5)).toBe(0);
+    expect(place({ bars: [{ label: "more", up_to: null, count: 2, promql: "" }], from: 0 }, 5)).toBe(0);
     expect(place({ bars: [], from: 0 }, 5)).toBeNull();
   });
 });

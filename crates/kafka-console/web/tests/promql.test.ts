@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { HOSTILE } from "../dev/names";
-import { escapeValue, forRow, prometheusLink } from "../src/promql";
+import { escapeValue, forCell, forRow, prometheusLink } from "../src/promql";
 
 const TEMPLATE = 'sum by (topic) (rate(kafka_filter_topic_produced_bytes_total{topic="$row"}[1m]))';
 
@@ -29,7 +29,7 @@ function unquote(query: string): { value: string; rest: string } {
 
 describe("a row's query", () => {
   it("has the row's label value", () => {
-    expect(forRow(TEMPLATE, "orders")).toContain('{topic="orders"}');
+    expect(forRow(TEMPLATE, ["orders"])).toContain('{topic="orders"}');
   });
 
   it.each([
@@ -57,14 +57,28 @@ describe("a row's query", () => {
       "x".repeat(249),
     ];
     for (const name of names) {
-      const { value, rest } = unquote(forRow(TEMPLATE, name));
+      const { value, rest } = unquote(forRow(TEMPLATE, [name]));
       expect(value).toBe(name);
       expect(rest).toBe("}[1m]))");
     }
   });
 
   it("stays as it is without a row in it", () => {
-    expect(forRow("sum(up)", '"')).toBe("sum(up)");
+    expect(forRow("sum(up)", ['"'])).toBe("sum(up)");
+  });
+
+  it("has the texts of up to three cells, none of which is a pattern", () => {
+    const query = 'x{a="$row", b="$row2", c="$row3"}';
+    expect(forRow(query, ["one", 'two"', "3"])).toBe('x{a="one", b="two\\"", c="3"}');
+    expect(forRow(query, ["$row2", "$row3$row", "$column"])).toBe('x{a="$row2", b="$row3$row", c="$column"}');
+  });
+});
+
+describe("a cell's query", () => {
+  it("has the names of its row and column", () => {
+    const query = 'x{a="$row", b="$column"}';
+    expect(forCell(query, "Fetch", "4")).toBe('x{a="Fetch", b="4"}');
+    expect(forCell(query, "$column", '"')).toBe('x{a="$column", b="\\""}');
   });
 });
 

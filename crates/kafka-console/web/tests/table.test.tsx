@@ -99,6 +99,38 @@ describe("a table", () => {
     expect(opened).toMatch(/^\/topics\/./);
   });
 
+  it("shows a number with a unit, a query and a tone of its own", () => {
+    const panel = topics(1);
+    const [name, value] = panel.columns;
+    if (name === undefined || value === undefined) {
+      throw new Error("the sample has two columns");
+    }
+    const columns = [name, { ...value, unit: "text" as const, promql: null }];
+    const rows: TablePanel["rows"] = [
+      ["full", { value: 0.5, unit: "share", promql: "half", tone: "warning" }],
+      ["held", { value: null, unit: "bytes", promql: "", tone: "plain" }],
+    ];
+    const { asked, container } = show(<Table panel={{ ...panel, columns, rows }} />);
+    const [full, held] = [...container.querySelectorAll("tbody td")];
+    expect(full?.textContent).toBe("warning: 50 %");
+    expect(full?.getAttribute("data-value")).toBe("0.5");
+    expect(held?.textContent).toBe("–");
+    expect(held?.querySelector("button")).toBeNull();
+    fireEvent.click(full?.querySelector("button") ?? container);
+    expect(asked[0]).toMatchObject({ value: 0.5, unit: "share", promql: "half" });
+  });
+
+  it("has a query for each row that names all that the row is about", () => {
+    const panel = samplePage("readiness", null, 1_800_000_000).panels[0] as TablePanel;
+    const { asked, container } = show(<Table panel={panel} />);
+    fireEvent.click(container.querySelector("[data-column=in_range] button") ?? container);
+    expect(asked[0]?.promql).toContain(
+      '{reporter=~"source|proxy",client_id="web-gateway",request="Produce",',
+    );
+    expect(asked[0]?.promql).toContain('api_version="0"}');
+    expect(asked[0]?.title).toBe("In this range, web-gateway, Produce, 0");
+  });
+
   it("says what to do when there is nothing", () => {
     show(<Table panel={{ ...topics(1), rows: [] }} />);
     expect(screen.getByText(/Produce to one through a proxy/)).toBeTruthy();

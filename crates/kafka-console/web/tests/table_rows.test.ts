@@ -34,6 +34,38 @@ describe("sorting", () => {
   });
 });
 
+describe("sorting of cells that have a unit of their own, and of times", () => {
+  const measured = (value: number | null): Cell => ({ value, unit: "records", promql: "", tone: "plain" });
+
+  it("goes by their numbers, with words after them and nothing at the end", () => {
+    const rows = toRows([
+      ["none", measured(null)],
+      ["words", "as many as there are"],
+      ["ten", measured(10)],
+      ["nine", 9],
+    ]);
+    expect(names(sortRows(rows, 1, false))).toEqual(["nine", "ten", "words", "none"]);
+    expect(names(sortRows(rows, 1, true))).toEqual(["words", "ten", "nine", "none"]);
+  });
+
+  it("takes a time before the range for the oldest, and now for the newest", () => {
+    const rows = toRows([
+      ["late", 1_800_000_100],
+      ["old", "before this range"],
+      ["never", null],
+      ["now", { text: "now", tone: "warning" }],
+      ["early", 1_800_000_000],
+    ]);
+    expect(names(sortRows(rows, 1, false, "time"))).toEqual(["old", "early", "late", "now", "never"]);
+    expect(names(sortRows(rows, 1, true, "time"))).toEqual(["now", "late", "early", "old", "never"]);
+  });
+
+  it("finds no row by them", () => {
+    expect(filterRows(toRows([["a", measured(7)]]), "7")).toEqual([]);
+    expect(filterRows(toRows([["a7", measured(1)]]), "7")).toHaveLength(1);
+  });
+});
+
 describe("searching", () => {
   const rows = toRows([
     ["Payments", 12, { text: "NOT_LEADER", tone: "error" }],

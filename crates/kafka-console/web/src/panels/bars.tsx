@@ -1,8 +1,8 @@
 /** A distribution: one bar for each bucket, and marks where half and nearly all of it lie. */
 
-import type { JSX } from "preact";
+import type { ComponentChildren, JSX } from "preact";
 
-import type { BarsPanel } from "../api";
+import type { Bar, BarsPanel } from "../api";
 import { text } from "../format";
 import { Num } from "../parts/num";
 import { useWidth } from "../parts/width";
@@ -13,7 +13,6 @@ import { place, trim } from "./bars_data";
 const LABEL_PX = 58;
 
 export function Bars({ panel }: { panel: BarsPanel }): JSX.Element {
-  const { ask } = useShell();
   const [hold, width] = useWidth();
   const span = trim(panel.bars);
   const total = span.bars.reduce((sum, bar) => sum + bar.count, 0);
@@ -26,24 +25,7 @@ export function Bars({ panel }: { panel: BarsPanel }): JSX.Element {
     <div class="bars" ref={hold}>
       <div class="bars-plot">
         {span.bars.map((bar, index) => (
-          <button
-            key={bar.label}
-            type="button"
-            class="bar"
-            data-bar={bar.label}
-            data-value={String(bar.count)}
-            title={`${bar.label}: ${text(bar.count, "count")} (${text(bar.count / total, "share")})`}
-            onClick={(event) => {
-              ask({
-                title: `${panel.title}, ${bar.label}`,
-                value: bar.count,
-                unit: "count",
-                promql: panel.promql,
-                help: panel.help,
-                anchor: event.currentTarget,
-              });
-            }}
-          >
+          <BarBox key={bar.label} bar={bar} panel={panel} total={total}>
             <span class="visually-hidden">
               {bar.label}: {text(bar.count, "count")}, {text(bar.count / total, "share")}
             </span>
@@ -58,7 +40,7 @@ export function Bars({ panel }: { panel: BarsPanel }): JSX.Element {
             <span class="bar-label" aria-hidden="true">
               {index % every === every - 1 && bar.up_to !== null ? text(bar.up_to, panel.unit) : ""}
             </span>
-          </button>
+          </BarBox>
         ))}
         {panel.marks.map((mark) => {
           const at = place(span, mark.value);
@@ -86,7 +68,7 @@ export function Bars({ panel }: { panel: BarsPanel }): JSX.Element {
                 value={mark.value}
                 unit={panel.unit}
                 title={`${panel.title}, ${mark.name}`}
-                promql={mark.promql ?? panel.promql}
+                promql={mark.promql}
                 help={panel.help}
               />
             </dd>
@@ -98,5 +80,44 @@ export function Bars({ panel }: { panel: BarsPanel }): JSX.Element {
         </div>
       </dl>
     </div>
+  );
+}
+
+interface BoxProps {
+  bar: Bar;
+  panel: BarsPanel;
+  total: number;
+  children: ComponentChildren;
+}
+
+/** A button where a query gives the bar's count. */
+function BarBox({ bar, panel, total, children }: BoxProps): JSX.Element {
+  const { ask } = useShell();
+  const shared = {
+    class: "bar",
+    "data-bar": bar.label,
+    "data-value": String(bar.count),
+    title: `${bar.label}: ${text(bar.count, "count")} (${text(bar.count / total, "share")})`,
+  };
+  if (bar.promql === "") {
+    return <div {...shared}>{children}</div>;
+  }
+  return (
+    <button
+      type="button"
+      {...shared}
+      onClick={(event) => {
+        ask({
+          title: `${panel.title}, ${bar.label}`,
+          value: bar.count,
+          unit: "count",
+          promql: bar.promql,
+          help: panel.help,
+          anchor: event.currentTarget,
+        });
+      }}
+    >
+      {children}
+    </button>
   );
 }

@@ -1,8 +1,6 @@
 /** A distribution as bars: which buckets are worth a bar, and where a quantile stands among them. */
 
-import type { BarsPanel } from "../api";
-
-type Bar = BarsPanel["bars"][number];
+import type { Bar } from "../api";
 
 export interface Span {
   bars: Bar[];

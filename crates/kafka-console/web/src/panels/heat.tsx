@@ -5,6 +5,7 @@ import type { JSX } from "preact";
 import type { HeatPanel } from "../api";
 import { text } from "../format";
 import { Num } from "../parts/num";
+import { forCell } from "../promql";
 import { heatBounds, heatStep } from "./heat_scale";
 
 export function Heat({ panel }: { panel: HeatPanel }): JSX.Element {
@@ -52,7 +53,7 @@ export function Heat({ panel }: { panel: HeatPanel }): JSX.Element {
                           value={value}
                           unit={panel.unit}
                           title={`${row}, ${panel.column_title} ${column}`}
-                          promql={panel.promql}
+                          promql={forCell(panel.cell_promql, row, column)}
                           bare
                           help={panel.help}
                         />

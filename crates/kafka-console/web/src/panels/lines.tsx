@@ -6,11 +6,11 @@ import type { JSX } from "preact";
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 
-import type { LinesPanel } from "../api";
+import type { Line, LinesPanel } from "../api";
 import { clock, format, text } from "../format";
 import { Num } from "../parts/num";
 import { useShell } from "../state/context";
-import { binarySplits, keepPlaces, latest, stack, summary, timeSplits } from "./lines_data";
+import { binarySplits, keptLines, latest, stack, summary, timeSplits } from "./lines_data";
 import { inks, lineColour, lineDash } from "./palette";
 
 const HEIGHT_PX = 196;
@@ -19,8 +19,9 @@ const CURSORS = "time";
 export function Lines({ panel: told }: { panel: LinesPanel }): JSX.Element {
   const { dark } = useShell();
   const places = useRef<string[]>([]);
-  const panel = useMemo(() => ({ ...told, lines: keepPlaces(places.current, told.lines) }), [told]);
+  const panel = useMemo(() => ({ ...told, lines: keptLines(places.current, told) }), [told]);
   places.current = panel.lines.map((line) => line.name);
+  const smaller = panel.left_out === 1 ? "one smaller line" : `${String(panel.left_out)} smaller lines`;
   const [stacked, setStacked] = useState(panel.stacked);
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const [at, setAt] = useState<number | null>(null);
@@ -104,8 +105,9 @@ export function Lines({ panel: told }: { panel: LinesPanel }): JSX.Element {
           {panel.lines.map((line, place) => (
             <LegendEntry
               key={line.name}
-              name={line.name}
+              line={line}
               place={place}
+              past={index !== null && index !== panel.times.length - 1}
               stacked={stacked}
               off={hidden.has(line.name)}
               value={index === null ? latest(line.points) : (line.points[index] ?? null)}
@@ -121,8 +123,7 @@ export function Lines({ panel: told }: { panel: LinesPanel }): JSX.Element {
         </ul>
         {panel.left_out > 0 ? (
           <p class="foot">
-            {panel.left_out === 1 ? "One smaller line is" : `${String(panel.left_out)} smaller lines are`} not
-            drawn.
+            {panel.summed ? `The last line is ${smaller} together.` : `Not drawn: ${smaller}.`}
           </p>
         ) : null}
       </div>
@@ -131,8 +132,10 @@ export function Lines({ panel: told }: { panel: LinesPanel }): JSX.Element {
 }
 
 interface EntryProps {
-  name: string;
+  line: Line;
   place: number;
+  /** Whether the value is of an earlier point than the newest. */
+  past: boolean;
   stacked: boolean;
   off: boolean;
   value: number | null;
@@ -142,8 +145,9 @@ interface EntryProps {
 }
 
 function LegendEntry({
-  name,
+  line: { name, promql },
   place,
+  past,
   stacked,
   off,
   value,
@@ -189,7 +193,8 @@ function LegendEntry({
         value={value}
         unit={panel.unit}
         title={`${panel.title}, ${name}`}
-        promql={panel.promql}
+        promql={promql}
+        past={past}
         help={panel.help}
       />
     </li>

@@ -1,9 +1,8 @@
 /** Time series as a chart draws them: sums for a stack, and the last value of each. */
 
-import type { LinesPanel } from "../api";
+import type { Line, LinesPanel } from "../api";
 
-type Points = (number | null)[];
-type Line = LinesPanel["lines"][number];
+type Points = Line["points"];
 
 /**
  * The lines at the places that they had: a live update changes neither a line's colour nor its place in the
@@ -17,6 +16,12 @@ export function keepPlaces(before: readonly string[], lines: Line[]): Line[] {
     return line === undefined ? [] : [line];
   });
   return [...kept, ...fresh];
+}
+
+/** The lines of a panel at their places; the one that is the rest together stays the last. */
+export function keptLines(before: readonly string[], { lines, summed }: LinesPanel): Line[] {
+  const named = summed ? lines.slice(0, -1) : lines;
+  return [...keepPlaces(before, named), ...lines.slice(named.length)];
 }
 
 /** Each line on top of those before it. A gap adds nothing, and is a gap in its own line. */

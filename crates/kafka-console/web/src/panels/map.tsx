@@ -27,7 +27,7 @@ import {
   SIDES,
   type Side,
 } from "./map_layout";
-import { flowTable, FlowWords, LeftOut, MapLegend, plain, Readout } from "./map_words";
+import { flowTable, FlowWords, LeftOut, MapLegend, naming, Readout } from "./map_words";
 import { Table } from "./table";
 
 const TITLES: Readonly<Record<Side, string>> = {
@@ -37,10 +37,10 @@ const TITLES: Readonly<Record<Side, string>> = {
 };
 
 /** The tables that show what the map has left out. */
-const REST_PAGES: Readonly<Record<Side, string>> = {
-  writers: "clients",
-  topics: "topics",
-  readers: "clients",
+const REST_PAGES: Readonly<Record<MapNode["of"], string>> = {
+  client: "clients",
+  topic: "topics",
+  group: "groups",
 };
 
 export function FlowMap({ panel }: { panel: MapPanel }): JSX.Element {
@@ -56,6 +56,7 @@ export function FlowMap({ panel }: { panel: MapPanel }): JSX.Element {
     [panel, width],
   );
   before.current = drawn;
+  const named = useMemo(() => naming(panel), [panel]);
   const lit = useMemo(() => litBy(panel, pointed, shell.view.search), [panel, pointed, shell.view.search]);
 
   if (panel.writers.length + panel.topics.length + panel.readers.length === 0) {
@@ -115,6 +116,7 @@ export function FlowMap({ panel }: { panel: MapPanel }): JSX.Element {
                   <RibbonPath
                     key={ribbon.id}
                     ribbon={ribbon}
+                    title={`${isolated(named(ribbon.edge.from))} → ${isolated(named(ribbon.edge.to))}`}
                     lit={lit?.has(ribbon.id) ?? false}
                     point={setPointed}
                   />
@@ -147,35 +149,43 @@ export function FlowMap({ panel }: { panel: MapPanel }): JSX.Element {
 
 function RibbonPath({
   ribbon,
+  title,
   lit,
   point,
 }: {
   ribbon: Ribbon;
+  title: string;
   lit: boolean;
   point: (id: string | null) => void;
 }): JSX.Element {
   const { ask } = useShell();
   const { edge } = ribbon;
   const step = errorStep(ribbon.errorShare);
+  const open = (anchor: Element): void => {
+    ask({
+      title: ribbon.dashed ? `Lag: ${title}` : title,
+      value: ribbon.dashed ? edge.lag_records : edge.bytes_per_second,
+      unit: ribbon.dashed ? "records" : "bytes_per_second",
+      promql: edge.promql,
+      help: "",
+      anchor,
+    });
+  };
   return (
     <path
       d={ribbon.path}
-      class={`ribbon flow-${String(step)}${ribbon.dashed ? " dashed" : ""}${lit ? " lit" : ""}`}
+      class={`ribbon flow-${String(step)}${ribbon.dashed ? " dashed" : ""}${lit ? " lit" : ""}${edge.promql === "" ? " silent" : ""}`}
       stroke-width={ribbon.width}
       data-edge={ribbon.id}
-      data-value={String(edge.bytes_per_second)}
+      data-value={String(edge.bytes_per_second ?? "")}
       onMouseEnter={() => {
         point(ribbon.id);
       }}
       onClick={(event) => {
-        ask({
-          title: `${ribbon.dashed ? "Lag: " : ""}${plain(edge.from)} → ${plain(edge.to)}`,
-          value: ribbon.dashed ? undefined : edge.bytes_per_second,
-          unit: "bytes_per_second",
-          promql: edge.promql,
-          help: "",
-          anchor: event.currentTarget,
-        });
+        // No query gives what flows to a rest.
+        if (edge.promql !== "") {
+          open(event.currentTarget);
+        }
       }}
     />
   );
@@ -192,12 +202,12 @@ function NodeBox({ box, lit, point, help }: BoxProps): JSX.Element {
   const shell = useShell();
   const { node } = box;
   const share = node.error_share ?? 0;
-  const isGroup = node.kind === "group";
+  const isGroup = node.of === "group";
   return (
     <li
       class={`node node-${node.kind}${lit ? " lit" : ""}`}
       data-node={node.id}
-      data-value={String(node.bytes_per_second)}
+      data-value={String(node.bytes_per_second ?? "")}
       style={{
         left: `${String(box.x)}px`,
         top: `${String(box.y)}px`,
@@ -216,7 +226,7 @@ function NodeBox({ box, lit, point, help }: BoxProps): JSX.Element {
     >
       <div class="node-line">
         <a class="node-name" href={address(shell, box)}>
-          {isGroup ? <span class="node-kind">group</span> : null}
+          {node.kind === "group" ? <span class="node-kind">group</span> : null}
           <bdi>{node.name}</bdi>
         </a>
         {isGroup ? (
@@ -226,7 +236,7 @@ function NodeBox({ box, lit, point, help }: BoxProps): JSX.Element {
               value={node.lag_records}
               unit="records"
               title={`Lag of ${node.name}`}
-              promql={node.lag_promql ?? null}
+              promql={node.lag_promql}
               help={help}
             />
           </span>
@@ -235,7 +245,7 @@ function NodeBox({ box, lit, point, help }: BoxProps): JSX.Element {
             value={node.bytes_per_second}
             unit="bytes_per_second"
             title={node.name}
-            promql={node.promql ?? null}
+            promql={node.promql}
             help={help}
           />
         )}
@@ -247,7 +257,7 @@ function NodeBox({ box, lit, point, help }: BoxProps): JSX.Element {
             value={share}
             unit="share"
             title={`Share of errors of ${node.name}`}
-            promql={node.error_promql ?? null}
+            promql={node.error_promql}
             help={help}
           />
           {" errors"}
@@ -272,11 +282,16 @@ function litBy(panel: MapPanel, pointed: string | null, search: string): Readonl
   return found.length === 0 ? null : new Set(found.flatMap((box) => [...connected(panel, box)]));
 }
 
-function address(shell: Shell, { node, side }: Box): string {
+function address(shell: Shell, { node }: Box): string {
   if (node.kind === "rest") {
-    return shell.href(REST_PAGES[side], null);
+    return shell.href(REST_PAGES[node.of], null);
   }
   return shell.href(node.kind, node.name);
+}
+
+/** Whatever a stranger's name has in it, what follows it keeps its direction. */
+function isolated(name: string): string {
+  return `\u2068${name}\u2069`;
 }
 
 /** How many things a column stands for, those of the rest included. */

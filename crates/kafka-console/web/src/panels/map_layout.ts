@@ -70,11 +70,11 @@ export function layout(
   const width = Math.max(available, WIDTH_MIN_PX);
   const label = Math.min(LABEL_MAX_PX, Math.max(LABEL_MIN_PX, width * 0.25));
   const links = linked(panel);
-  const busiest = Math.max(1, ...totals(links, (link) => link.edge.bytes_per_second).values());
+  const busiest = Math.max(1, ...totals(links, ({ edge }) => edge.bytes_per_second ?? 0).values());
   const scale = scaleFor(busiest, before);
   const same = before?.width === width ? before.boxes : [];
   const heights = new Map(same.map((box) => [key(box.side, box.node.id), box.height]));
-  const thickness = ({ edge }: Link): number => Math.max(RIBBON_MIN_PX, edge.bytes_per_second * scale);
+  const thickness = ({ edge }: Link): number => Math.max(RIBBON_MIN_PX, (edge.bytes_per_second ?? 0) * scale);
 
   const columns = SIDES.map((side, index) => ({ side, x: (index * (width - label)) / 2, width: label }));
   const stacks = totals(links, thickness);
@@ -122,7 +122,7 @@ function kept(height: number | undefined, need: number): number | null {
  * Most bytes first among the topics, writers and readers beside the topics they talk to, the rest at the end.
  */
 export function arrange(panel: MapPanel): Order {
-  const topics = ranked(panel.topics, (node) => -node.bytes_per_second);
+  const topics = ranked(panel.topics, (node) => -(node.bytes_per_second ?? 0));
   const place = new Map(topics.map((id, index) => [id, index]));
   const beside = (node: MapNode): number => {
     let weights = 0;
@@ -131,7 +131,7 @@ export function arrange(panel: MapPanel): Order {
       const other = edge.from === node.id ? edge.to : edge.to === node.id ? edge.from : null;
       const at = other === null ? undefined : place.get(other);
       if (at !== undefined) {
-        const weight = edge.bytes_per_second + 1;
+        const weight = (edge.bytes_per_second ?? 0) + 1;
         weights += weight;
         sum += weight * at;
       }
@@ -247,7 +247,7 @@ function ribbons(links: Link[], boxes: Box[], thickness: (link: Link) => number)
         edge: link.edge,
         path: `M${round(left)} ${y1}C${round(middle)} ${y1} ${round(middle)} ${y2} ${round(right)} ${y2}`,
         width: thickness(link),
-        dashed: to.node.kind === "group" || to.node.id === "rest:groups",
+        dashed: to.node.of === "group",
         errorShare: lower(from.node.error_share, to.node.error_share),
       },
     ];

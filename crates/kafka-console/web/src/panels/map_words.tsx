@@ -5,30 +5,17 @@
 
 import type { JSX } from "preact";
 
-import type { MapPanel, TablePanel } from "../api";
+import type { Cell, MapEdge, MapNode, MapPanel, MeasuredCell, TablePanel, Unit } from "../api";
 import { text } from "../format";
 import { key, type Layout, SIDES } from "./map_layout";
 
 /** What the pointer is on, in words and at a place that does not move. */
 export function Readout({ panel, id }: { panel: MapPanel; id: string | null }): JSX.Element {
   const edge = panel.edges.find((candidate) => `${candidate.from}|${candidate.to}` === id);
-  const node = SIDES.flatMap((side) => panel[side].filter((candidate) => key(side, candidate.id) === id))[0];
-  const said =
-    edge === undefined
-      ? node === undefined
-        ? []
-        : [
-            text(node.bytes_per_second, "bytes_per_second"),
-            text(node.records_per_second, "records_per_second"),
-            node.error_share === null ? "" : `${text(node.error_share, "share")} errors`,
-            node.lag_records === null ? "" : `lag ${text(node.lag_records, "records")}`,
-          ]
-      : edge.to.startsWith("group:")
-        ? ["a group's reading: its bytes are those of its clients"]
-        : [
-            text(edge.bytes_per_second, "bytes_per_second"),
-            text(edge.records_per_second, "records_per_second"),
-          ];
+  const nodes = SIDES.flatMap((side) => panel[side].map((each) => [key(side, each.id), each] as const));
+  const node = nodes.find(([place]) => place === id)?.[1];
+  const byId = (wanted: string): MapNode | undefined => nodes.find(([, { id: own }]) => own === wanted)?.[1];
+  const said = amounts(edge ?? node);
   return (
     <div class="map-readout" aria-hidden="true">
       {said.length === 0 ? (
@@ -37,22 +24,46 @@ export function Readout({ panel, id }: { panel: MapPanel; id: string | null }): 
         <>
           <strong>
             {edge === undefined ? (
-              <bdi>{node?.name}</bdi>
+              <NodeName node={node} />
             ) : (
               <>
-                <bdi>{plain(edge.from)}</bdi> → <bdi>{plain(edge.to)}</bdi>
+                <NodeName node={byId(edge.from)} /> → <NodeName node={byId(edge.to)} />
               </>
             )}
           </strong>
-          {said
-            .filter((part) => part !== "")
-            .map((part) => (
-              <span key={part}>{part}</span>
-            ))}
+          {said.map((part) => (
+            <span key={part}>{part}</span>
+          ))}
         </>
       )}
     </div>
   );
+}
+
+/** As its box has it: only groups say what they are, columns say it of the others. */
+function NodeName({ node }: { node: MapNode | undefined }): JSX.Element | null {
+  return node === undefined ? null : (
+    <>
+      {node.kind === "group" ? "group " : ""}
+      <bdi>{node.name}</bdi>
+    </>
+  );
+}
+
+/** What is known of a box or a ribbon. */
+function amounts(of: MapNode | MapEdge | undefined): string[] {
+  if (of === undefined) {
+    return [];
+  }
+  const { bytes_per_second: bytes, records_per_second: records, lag_records: lag } = of;
+  const share = "error_share" in of ? of.error_share : null;
+  return [
+    bytes === null ? "" : text(bytes, "bytes_per_second"),
+    records === null ? "" : text(records, "records_per_second"),
+    share === null ? "" : `${text(share, "share")} errors`,
+    lag === null ? "" : `lag ${text(lag, "records")}`,
+    bytes === null ? "bytes are those of its clients" : "",
+  ].filter((part) => part !== "");
 }
 
 export function MapLegend({ layout: { bytesAtTenPixels } }: { layout: Layout }): JSX.Element {
@@ -79,6 +90,7 @@ export function MapLegend({ layout: { bytesAtTenPixels } }: { layout: Layout }):
 
 /** The flows in words, for who does not see the drawing. */
 export function FlowWords({ panel }: { panel: MapPanel }): JSX.Element {
+  const named = naming(panel);
   return (
     // A table is as high as its rows, whatever its style says: the box around it is what is hidden.
     <div class="visually-hidden">
@@ -90,15 +102,21 @@ export function FlowWords({ panel }: { panel: MapPanel }): JSX.Element {
             <th scope="col">To</th>
             <th scope="col">Bytes per second</th>
             <th scope="col">Records per second</th>
+            <th scope="col">Lag</th>
           </tr>
         </thead>
         <tbody>
           {panel.edges.map((edge) => (
             <tr key={`${edge.from}|${edge.to}`}>
-              <th scope="row">{plain(edge.from)}</th>
-              <td>{plain(edge.to)}</td>
+              <th scope="row">
+                <bdi>{named(edge.from)}</bdi>
+              </th>
+              <td>
+                <bdi>{named(edge.to)}</bdi>
+              </td>
               <td>{text(edge.bytes_per_second, "bytes_per_second")}</td>
               <td>{text(edge.records_per_second, "records_per_second")}</td>
+              <td>{text(edge.lag_records, "records")}</td>
             </tr>
           ))}
         </tbody>
@@ -124,11 +142,8 @@ export function LeftOut({ panel }: { panel: MapPanel }): JSX.Element | null {
 
 /** The flows as a table to sort and search, for who prefers it to the map. */
 export function flowTable(panel: MapPanel): TablePanel {
-  const column = (
-    key: string,
-    title: string,
-    unit: "text" | "bytes_per_second" | "records_per_second",
-  ): TablePanel["columns"][number] => ({
+  const named = naming(panel);
+  const column = (key: string, title: string, unit: Unit): TablePanel["columns"][number] => ({
     key,
     title,
     unit,
@@ -146,12 +161,18 @@ export function flowTable(panel: MapPanel): TablePanel {
       column("to", "To", "text"),
       column("bytes", "Bytes", "bytes_per_second"),
       column("records", "Records", "records_per_second"),
+      column("lag", "Lag", "records"),
     ],
-    rows: panel.edges.map((edge) => [
-      plain(edge.from),
-      plain(edge.to),
-      edge.bytes_per_second,
+    rows: panel.edges.map((edge): Cell[] => [
+      named(edge.from),
+      named(edge.to),
+      edge.bytes_per_second === null
+        ? null
+        : measured(edge.bytes_per_second, "bytes_per_second", edge.promql),
       edge.records_per_second,
+      edge.lag_records === null
+        ? null
+        : measured(edge.lag_records, "records", edge.bytes_per_second === null ? edge.promql : ""),
     ]),
     left_out: 0,
     empty: "No flows.",
@@ -159,7 +180,20 @@ export function flowTable(panel: MapPanel): TablePanel {
   };
 }
 
-/** `topic:orders` without what it is. */
-export function plain(id: string): string {
-  return id.slice(id.indexOf(":") + 1);
+function measured(value: number, unit: Unit, promql: string): MeasuredCell {
+  return { value, unit, promql, tone: "plain" };
+}
+
+/**
+ * What a node's id is to people: `client billing` and `group billing` are two things. The rest has a name
+ * that says what it is.
+ */
+export function naming(panel: MapPanel): (id: string) => string {
+  const names = new Map(
+    SIDES.flatMap((side) => panel[side]).map((node) => [
+      node.id,
+      node.kind === "rest" ? node.name : `${node.kind} ${node.name}`,
+    ]),
+  );
+  return (id) => names.get(id) ?? id.replace(":", " ");
 }

@@ -15,7 +15,7 @@ import { useWidth } from "../parts/width";
 import { forRow } from "../promql";
 import { useShell } from "../state/context";
 import { columnWidths } from "./table_widths";
-import { filterRows, type Row, slice, sortRows, topOf, toRows } from "./table_rows";
+import { cellNumber, filterRows, isMeasured, type Row, slice, sortRows, topOf, toRows } from "./table_rows";
 
 /** Up to so many rows are drawn at once, without a box of their own. */
 const ALL_AT_ONCE = 60;
@@ -34,12 +34,14 @@ export function Table({ panel }: { panel: TablePanel }): JSX.Element {
       ? panel.sort
       : { column: chosenColumn, descending: chosen.descending };
 
+  const unit = panel.columns[sorted.column]?.unit;
+
   const all = useMemo(() => toRows(panel.rows), [panel.rows]);
   const rows = useMemo(() => {
     const found = filterRows(all, view.search);
     // The server's own order breaks ties by what matters next: it is kept as it came.
-    return chosenColumn === -1 ? found : sortRows(found, sorted.column, sorted.descending);
-  }, [all, view.search, chosenColumn, sorted.column, sorted.descending]);
+    return chosenColumn === -1 ? found : sortRows(found, sorted.column, sorted.descending, unit);
+  }, [all, view.search, chosenColumn, sorted.column, sorted.descending, unit]);
 
   const [hold, available] = useWidth();
   const widths = useMemo(() => columnWidths(panel, available), [panel, available]);
@@ -135,7 +137,7 @@ function BodyRow({ row, index, columns }: { row: Row; index: number; columns: Co
         const content = <CellContent cell={cell} column={column} row={row} />;
         const shared = {
           "data-column": column.key,
-          "data-value": typeof cell === "number" ? String(cell) : undefined,
+          "data-value": cellNumber(cell)?.toString(),
           class: column.unit === "text" ? "cell-text" : "cell-number",
         };
         return place === 0 ? (
@@ -163,9 +165,24 @@ function CellContent({ cell, column, row }: { cell: Cell; column: Column; row: R
         value={cell}
         unit={column.unit}
         title={row.cells[0] === cell ? column.title : `${column.title}, ${row.name}`}
-        promql={column.promql === null ? null : forRow(column.promql, row.name)}
+        promql={column.promql === null ? null : forRow(column.promql, row.texts)}
         help={column.help}
       />
+    );
+  }
+  if (isMeasured(cell)) {
+    return (
+      <span class={`name tone-${cell.tone}`}>
+        <ToneIcon tone={cell.tone} />
+        {cell.tone === "plain" ? null : <span class="visually-hidden">{cell.tone}: </span>}
+        <Num
+          value={cell.value}
+          unit={cell.unit}
+          title={`${column.title}, ${row.name}`}
+          promql={cell.promql}
+          help={column.help}
+        />
+      </span>
     );
   }
   const tone = typeof cell === "object" ? cell.tone : "plain";

@@ -1,12 +1,14 @@
 /** The rows of a table, without a browser: which of them, in which order, and which part is drawn. */
 
-import type { Cell } from "../api";
+import type { Cell, MeasuredCell, Unit } from "../api";
 
 export interface Row {
   cells: Cell[];
   /** The same for the same thing in the next page, so that a row keeps its place and height. */
   key: string;
-  /** The label value that `$row` in a column's query stands for. */
+  /** The texts that `$row`, `$row2` and `$row3` in a column's query stand for. */
+  texts: string[];
+  /** What the row is about: the texts that it begins with. */
   name: string;
 }
 
@@ -15,18 +17,31 @@ const COLLATOR = new Intl.Collator("en", { numeric: true, sensitivity: "base" })
 export function toRows(rows: Cell[][]): Row[] {
   const seen = new Map<string, number>();
   return rows.map((cells) => {
-    const name = cellText(cells[0]);
-    const before = seen.get(name) ?? 0;
-    seen.set(name, before + 1);
-    return { cells, name, key: `${String(before)}:${name}` };
+    const texts = cells.slice(0, 3).map(cellText);
+    const [first = ""] = texts;
+    const before = seen.get(first) ?? 0;
+    seen.set(first, before + 1);
+    const named = cells.findIndex((cell) => typeof cell !== "string");
+    const name = named <= 1 ? first : texts.slice(0, named).join(", ");
+    return { cells, texts, name, key: `${String(before)}:${first}` };
   });
 }
 
+/** The words or the bare number of a cell; none of one with a unit of its own. */
 export function cellText(cell: Cell | undefined): string {
-  if (cell === null || cell === undefined) {
+  if (cell === null || cell === undefined || isMeasured(cell)) {
     return "";
   }
   return typeof cell === "object" ? cell.text : String(cell);
+}
+
+export function isMeasured(cell: Cell | undefined): cell is MeasuredCell {
+  return typeof cell === "object" && cell !== null && "value" in cell;
+}
+
+export function cellNumber(cell: Cell | undefined): number | null {
+  const value = isMeasured(cell) ? cell.value : cell;
+  return typeof value === "number" && !Number.isNaN(value) ? value : null;
 }
 
 /** Rows with the words in one of their texts, upper and lower case alike. Numbers are not searched. */
@@ -40,28 +55,40 @@ export function filterRows(rows: Row[], search: string): Row[] {
   );
 }
 
-/** Sorted by one column; what has no value comes last either way, and equals keep their order. */
-export function sortRows(rows: Row[], column: number, descending: boolean): Row[] {
+/**
+ * Sorted by one column; what has no value comes last either way, and equals keep their order.
+ *
+ * Words in a column of times: "now" is the newest, and all others are before what is known.
+ */
+export function sortRows(rows: Row[], column: number, descending: boolean, unit: Unit = "text"): Row[] {
   const way = descending ? -1 : 1;
   return rows.toSorted((left, right) => {
     const a = left.cells[column];
     const b = right.cells[column];
     const absent = Number(isAbsent(a)) - Number(isAbsent(b));
-    return absent === 0 ? way * compare(a, b) : absent;
+    return absent === 0 ? way * compare(a, b, unit) : absent;
   });
 }
 
 function isAbsent(cell: Cell | undefined): boolean {
-  return (
-    cell === null || cell === undefined || cell === "" || (typeof cell === "number" && Number.isNaN(cell))
-  );
+  return cellNumber(cell) === null && (typeof cell === "number" || cellText(cell) === "");
 }
 
-function compare(a: Cell | undefined, b: Cell | undefined): number {
-  if (typeof a === "number" && typeof b === "number") {
-    return a - b;
+function compare(a: Cell | undefined, b: Cell | undefined, unit: Unit): number {
+  const [left, right] = [placeOf(a, unit), placeOf(b, unit)];
+  if (left !== null && right !== null) {
+    return left === right ? 0 : left - right;
   }
-  return COLLATOR.compare(cellText(a), cellText(b));
+  // Numbers among words stand before them.
+  return left !== null ? -1 : right !== null ? 1 : COLLATOR.compare(cellText(a), cellText(b));
+}
+
+function placeOf(cell: Cell | undefined, unit: Unit): number | null {
+  const value = cellNumber(cell);
+  if (value !== null || unit !== "time") {
+    return value;
+  }
+  return cellText(cell) === "now" ? Infinity : -Infinity;
 }
 
 /** The part of the rows that is drawn, and the empty space above and below it. */

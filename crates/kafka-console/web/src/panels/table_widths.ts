@@ -1,8 +1,9 @@
 /** How wide the columns of a table are: by what they can hold, so that live updates move nothing. */
 
 import type { Cell, Column, TablePanel, Unit } from "../api";
+import { text } from "../format";
 import { textWidth as pixels } from "../parts/text_width";
-import { cellText } from "./table_rows";
+import { cellText, isMeasured } from "./table_rows";
 
 const WIDTHS: Readonly<Record<Unit, number>> = {
   bytes_per_second: 104,
@@ -16,7 +17,7 @@ const WIDTHS: Readonly<Record<Unit, number>> = {
   bytes: 92,
   count: 72,
   share: 76,
-  time: 92,
+  time: 176, // with the date, when it is not of today
   text: 84,
 };
 
@@ -38,9 +39,9 @@ const NARROW_MAX = 500;
 export function columnWidths(panel: TablePanel, available: number): number[] {
   const wanted = panel.columns.map((column, index) => {
     if (index === 0) {
-      return column.unit === "text" ? NAMES_MIN : numberWidth(column);
+      return column.unit === "text" ? NAMES_MIN : numberWidth(panel, column, index);
     }
-    return column.unit === "text" ? textWidth(panel, column, index) : numberWidth(column);
+    return column.unit === "text" ? textWidth(panel, column, index) : numberWidth(panel, column, index);
   });
   const room = available - sum(wanted);
   if (available === 0 || room === 0) {
@@ -72,15 +73,19 @@ function sum(widths: number[]): number {
 }
 
 /** As wide as its numbers can become, and as the longest word of its title. */
-function numberWidth(column: Column): number {
-  return Math.ceil(Math.max(WIDTHS[column.unit], titleWidth(column)));
+function numberWidth(panel: TablePanel, column: Column, index: number): number {
+  const own = panel.rows.map((row) => {
+    const cell = row[index];
+    return isMeasured(cell) ? WIDTHS[cell.unit] + signWidth(cell) : 0;
+  });
+  return Math.ceil(Math.max(WIDTHS[column.unit], titleWidth(column), ...own));
 }
 
 /** As wide as its longest text, up to where texts wrap. */
 function textWidth(panel: TablePanel, column: Column | undefined, index: number, max = TEXT_MAX): number {
   let longest = 0;
   for (const row of panel.rows) {
-    longest = Math.max(longest, pixels(cellText(row[index])) + signWidth(row[index]));
+    longest = Math.max(longest, pixels(words(row[index])) + signWidth(row[index]));
   }
   return Math.ceil(Math.max(WIDTHS.text, titleWidth(column), Math.min(max, longest + PADDING)));
 }
@@ -92,11 +97,19 @@ function wordWidth(panel: TablePanel, index: number): number {
   }
   let longest = 0;
   for (const row of panel.rows) {
-    for (const word of cellText(row[index]).split(/\s+/)) {
+    for (const word of words(row[index]).split(BREAKS)) {
       longest = Math.max(longest, pixels(word) + signWidth(row[index]));
     }
   }
   return longest + PADDING;
+}
+
+/** Where a text may wrap: not between a number and its unit. */
+const BREAKS = /[ \t\n]+/;
+
+/** What a cell shows. */
+function words(cell: Cell | undefined): string {
+  return isMeasured(cell) ? text(cell.value, cell.unit) : cellText(cell);
 }
 
 /** What stands before a text that is good or bad. */

@@ -13,12 +13,15 @@ export interface NumProps {
   title: string;
   /** Null or empty: no query gives this number alone, and it is not a button. */
   promql: string | null;
+  /** Whether it is a value of an earlier time, which the query does not give now. */
+  past?: boolean;
   help?: string;
   /** Without the time of a rate, where a legend says it once for all: `1.2 k` for `1.2 k/s`. */
   bare?: boolean;
 }
 
-export function Num({ value, unit, title, promql, help = "", bare = false }: NumProps): JSX.Element {
+export function Num(props: NumProps): JSX.Element {
+  const { value, unit, title, promql, past = false, help = "", bare = false } = props;
   const { ask } = useShell();
   const formatted = format(value, unit);
   const unitText = bare ? formatted.unit.replace(/\/s$/, "") : formatted.unit;
@@ -34,7 +37,11 @@ export function Num({ value, unit, title, promql, help = "", bare = false }: Num
     </>
   );
   if (promql === null || promql === "") {
-    return <span class={`num num-${unit}`}>{inside}</span>;
+    return (
+      <span class={`num num-${unit}`} title={exact(value, unit)}>
+        {inside}
+      </span>
+    );
   }
   return (
     <button
@@ -42,7 +49,7 @@ export function Num({ value, unit, title, promql, help = "", bare = false }: Num
       class={`num num-${unit}`}
       title={exact(value, unit)}
       onClick={(event) => {
-        ask({ title, value, unit, promql, help, anchor: event.currentTarget });
+        ask({ title, value, unit, promql, past, help, anchor: event.currentTarget });
       }}
     >
       {inside}

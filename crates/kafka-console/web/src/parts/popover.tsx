@@ -14,13 +14,16 @@ const MARGIN = 8;
 interface Props {
   question: Question;
   prometheusUrl: string | null;
+  /** Whether the page stands still: its numbers are not what a query gives now. */
+  still: boolean;
   onClose: () => void;
 }
 
-export function Popover({ question, prometheusUrl, onClose }: Props): JSX.Element {
+export function Popover({ question, prometheusUrl, still, onClose }: Props): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
   const [place, setPlace] = useState<{ left: number; top: number } | null>(null);
   const [copied, setCopied] = useState<"no" | "yes" | "failed">("no");
+  const same = question.value !== undefined && question.past !== true && !still;
   const link = prometheusLink(prometheusUrl, question.promql);
 
   useLayoutEffect(() => {
@@ -71,9 +74,7 @@ export function Popover({ question, prometheusUrl, onClose }: Props): JSX.Elemen
         </button>
       </div>
       {question.help === "" ? null : <p class="popover-help">{question.help}</p>}
-      <div class="popover-label">
-        {question.value === undefined ? "In PromQL" : "The same number in PromQL"}
-      </div>
+      <div class="popover-label">{same ? "The same number in PromQL" : "In PromQL"}</div>
       <pre class="query" tabIndex={0}>
         <code>{question.promql}</code>
       </pre>

@@ -13,6 +13,8 @@ export interface Question {
   value: number | null | undefined;
   unit: Unit;
   promql: string;
+  /** Whether the value is of an earlier time: the query gives another one now. */
+  past?: boolean;
   help: string;
   /** What it was activated by: the popover stands beside it and gives focus back to it. */
   anchor: Element;
