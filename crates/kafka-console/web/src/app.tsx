@@ -13,6 +13,7 @@ import { Login } from "./parts/login";
 import { Navigation } from "./parts/navigation";
 import { Banner, ConnectionBanner, SourceBanner } from "./parts/notes";
 import { Popover } from "./parts/popover";
+import { SearchStatus } from "./parts/search";
 import { Skeleton } from "./parts/skeleton";
 import { useAddress, useLinks } from "./state/address";
 import { type Question, type Shell, ShellContext } from "./state/context";
@@ -96,12 +97,16 @@ export function App(): JSX.Element {
       prometheusUrl,
       go,
       ask: setQuestion,
+      clearSearch: () => {
+        onSearch("");
+        searchField.current?.focus();
+      },
       setSort: (panel, sort) => {
         go({ ...view, sort: { ...view.sort, [panel]: sort } }, "replace");
       },
       href: (name, key) => formatView(follow(view, name, key)),
     }),
-    [view, search, dark, prometheusUrl, go],
+    [view, search, dark, prometheusUrl, go, onSearch],
   );
 
   const locked = view.page === LOGIN_PAGE || feed.phase === "locked";
@@ -140,6 +145,7 @@ export function App(): JSX.Element {
             ) : (
               <Body {...{ feed, page, paused, retry }} fresh={ready} />
             )}
+            <SearchStatus page={page} />
           </main>
         </div>
       </div>
@@ -213,6 +219,13 @@ function sameAsked(of: View | null, view: View): boolean {
 /** What is typed is seen at once; the address, and with it the server, follow when typing stops. */
 function useSearch(view: View, go: (view: View, how: "replace") => void): [string, (text: string) => void] {
   const [typed, setTyped] = useState<string | null>(null);
+  // What was typed for one page is not looked for on the next one.
+  const place = `${view.page}/${view.key ?? ""}`;
+  const [typedAt, setTypedAt] = useState(place);
+  if (typedAt !== place) {
+    setTypedAt(place);
+    setTyped(null);
+  }
   const latest = useRef(view);
   latest.current = view;
   useEffect(() => {

@@ -110,6 +110,31 @@ describe("the console", () => {
     expect(window.location.search).toBe("?search=payments");
   });
 
+  it("clears a search that finds nothing, and says once for the page what one finds", async () => {
+    await opened("/topics?search=payments");
+    const said = (): (string | null)[] => screen.getAllByRole("status").map((region) => region.textContent);
+    expect(said()).toContain("2 rows have “payments”.");
+    fireEvent.input(screen.getByRole("searchbox"), { target: { value: "nothing like it" } });
+    expect(said()).toContain("0 rows have “nothing like it”.");
+    expect(screen.getAllByRole("status")).toHaveLength(2);
+    fireEvent.click(screen.getByRole("button", { name: "Clear the search" }));
+    expect(document.activeElement).toBe(screen.getByRole("searchbox"));
+    await waitFor(() => {
+      expect(window.location.search).toBe("");
+    });
+    expect(screen.getAllByRole("rowheader").length).toBeGreaterThan(5);
+  });
+
+  it("leaves a search behind that was typed just before one goes on", async () => {
+    const asked = await opened("/topics");
+    fireEvent.input(screen.getByRole("searchbox"), { target: { value: "ord" } });
+    fireEvent.click(screen.getByRole("link", { name: "orders" }));
+    await act(() => new Promise((resolve) => setTimeout(resolve, 400)));
+    expect(window.location.pathname + window.location.search).toBe("/topics/orders");
+    expect(screen.getByRole<HTMLInputElement>("searchbox").value).toBe("");
+    expect(asked.filter((url) => url.includes("search="))).toEqual([]);
+  });
+
   it("keeps an order in the address", async () => {
     await opened("/topics");
     fireEvent.click(within(screen.getByRole("columnheader", { name: "Lag" })).getByRole("button"));
@@ -213,10 +238,12 @@ describe("when something is wrong", () => {
     };
     await opened("/topics", (url) => (url.pathname.includes("/page/") ? { status: 200, body } : undefined));
     const banner = document.querySelector("[data-state=stale]");
-    expect(banner?.textContent).toMatch(
+    // The age is beside the live region: in it, it would be read with each page.
+    expect(banner?.textContent).toBe("3 proxies are silent.");
+    expect(banner?.getAttribute("role")).toBe("status");
+    expect(banner?.nextElementSibling?.textContent).toMatch(
       /^3 proxies are silent\. The numbers are [\d.]+\s\S+ old\.See Health\.$/,
     );
-    expect(banner?.getAttribute("role")).toBe("status");
     expect(screen.getByRole("table", { name: "" })).toBeTruthy();
   });
 

@@ -133,6 +133,15 @@ describe("the map", () => {
     expect(screen.getByText(/No traffic in this window/)).toBeTruthy();
   });
 
+  it("does not deny traffic that a search has hidden", () => {
+    show(
+      <FlowMap panel={{ ...sample(), writers: [], topics: [], readers: [], edges: [] }} />,
+      "/map?search=nix",
+    );
+    expect(screen.getByText(/Nothing here has/).textContent).toContain("“nix”");
+    expect(screen.queryByText(/No traffic/)).toBeNull();
+  });
+
   it("shows names of strangers as text", () => {
     const panel = sample();
     panel.topics = panel.topics.map((topic, index) => ({

@@ -195,6 +195,21 @@ describe("a heat map", () => {
   });
 });
 
+describe("a heat map without rows", () => {
+  const heat = { ...panel("requests", "heat"), rows: [], values: [], marked: [] };
+
+  it("says that there are no requests", () => {
+    show(<Heat panel={heat} />);
+    expect(screen.getByText("No requests in this range.")).toBeTruthy();
+  });
+
+  it("says of a search only that it finds nothing", () => {
+    const { container } = show(<Heat panel={heat} />, "/requests?search=nix");
+    expect(container.textContent).toContain("Nothing here has “nix”.");
+    expect(container.textContent).not.toContain("No requests");
+  });
+});
+
 describe("a distribution", () => {
   it("has a bar for each bucket that a screen reader reads, and marks with numbers", () => {
     const { asked } = show(<Bars panel={panel("requests", "bars")} />);

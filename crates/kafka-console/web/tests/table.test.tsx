@@ -56,7 +56,16 @@ describe("a table", () => {
   it("shows what a search finds, and says how much that is", () => {
     show(<Table panel={topics(40)} />, "/topics?search=PAYMENTS");
     expect(firstCells().sort()).toEqual(["payments.authorized", "payments.settled"]);
-    expect(screen.getByRole("status").textContent).toBe("2 of 40 rows have “PAYMENTS”.");
+    expect(screen.getByText(/rows have/).textContent).toBe("2 of 40 rows have “PAYMENTS”.");
+    expect(screen.queryByRole("status")).toBeNull();
+  });
+
+  it.each([0, 12])("says that a search finds nothing, and not that there is nothing, of %d rows", (count) => {
+    const empty = "Nobody has spoken.";
+    const { container } = show(<Table panel={{ ...topics(count), empty }} />, "/topics?search=%3Cb%3Enix");
+    expect(container.textContent).toBe("Nothing here has “<b>nix”. Clear the search");
+    expect(container.querySelector("bdi")?.textContent).toBe("<b>nix");
+    expect(screen.getByRole("button", { name: "Clear the search" })).toBeTruthy();
   });
 
   it("draws only rows in sight of a thousand, and those that are scrolled to", () => {

@@ -5,12 +5,15 @@ import type { JSX } from "preact";
 import type { HeatPanel } from "../api";
 import { text } from "../format";
 import { Num } from "../parts/num";
+import { NoHit } from "../parts/search";
 import { forCell } from "../promql";
+import { useShell } from "../state/context";
 import { heatBounds, heatStep } from "./heat_scale";
 
 export function Heat({ panel }: { panel: HeatPanel }): JSX.Element {
+  const { view } = useShell();
   if (panel.rows.length === 0 || panel.columns.length === 0) {
-    return <p class="empty">No requests in this range.</p>;
+    return view.search.trim() !== "" ? <NoHit /> : <p class="empty">No requests in this range.</p>;
   }
   const max = Math.max(0, ...panel.values.flat().map((value) => value ?? 0));
   const anyMarked = panel.marked.some((row) => row.includes(true));

@@ -11,6 +11,7 @@ import { useMemo, useRef, useState } from "preact/hooks";
 import type { MapNode, MapPanel } from "../api";
 import { Icon } from "../parts/icons";
 import { Num } from "../parts/num";
+import { NoHit } from "../parts/search";
 import { useWidth } from "../parts/width";
 import { type Shell, useShell } from "../state/context";
 import {
@@ -60,11 +61,12 @@ export function FlowMap({ panel }: { panel: MapPanel }): JSX.Element {
   const lit = useMemo(() => litBy(panel, pointed, shell.view.search), [panel, pointed, shell.view.search]);
 
   if (panel.writers.length + panel.topics.length + panel.readers.length === 0) {
-    return (
+    return shell.view.search.trim() !== "" ? (
+      <NoHit />
+    ) : (
       <p class="empty">
-        {shell.view.search === ""
-          ? "No traffic in this window. The map draws what writes and reads now: a longer window reaches further back."
-          : "Nothing on the map has this name."}
+        No traffic in this window. The map draws what writes and reads now: a longer window reaches further
+        back.
       </p>
     );
   }

@@ -11,6 +11,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/ho
 import type { Cell, Column, TablePanel } from "../api";
 import { ToneIcon } from "../parts/icons";
 import { Num } from "../parts/num";
+import { NoHit } from "../parts/search";
 import { useWidth } from "../parts/width";
 import { forRow } from "../promql";
 import { useShell } from "../state/context";
@@ -55,6 +56,9 @@ export function Table({ panel }: { panel: TablePanel }): JSX.Element {
     setSort(panel.id, { column: column.key, descending });
   };
 
+  if (rows.length === 0 && view.search.trim() !== "") {
+    return <NoHit />;
+  }
   if (all.length === 0) {
     return <p class="empty">{panel.empty}</p>;
   }
@@ -214,7 +218,7 @@ function Foot(props: { shown: number; all: number; leftOut: number; search: stri
   const rest = leftOut === 0 ? "" : ` ${String(leftOut)} more are not shown: search for them by name.`;
   if (search.trim() !== "") {
     return (
-      <p class="foot" role="status">
+      <p class="foot">
         {shown} of {all} rows have “<bdi>{search.trim()}</bdi>”.{rest}
       </p>
     );

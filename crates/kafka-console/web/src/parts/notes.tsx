@@ -51,16 +51,21 @@ export function Notes({ notes }: { notes: Note[] }): JSX.Element {
 
 /** What the source has to say: nothing when all is well, or when the page says it instead of numbers. */
 export function SourceBanner({ page }: { page: Page }): JSX.Element {
-  const { source, at } = page;
-  const said = aboutSource(source, at);
+  const { source } = page;
+  const said = isBare(page) ? "" : aboutSource(source);
   return (
-    <div role="status" data-state={source.state}>
-      {said === "" || isBare(page) ? null : (
+    <>
+      {/* Without the age, which is another one each time: it would be read anew with each page. */}
+      <div class="visually-hidden" role="status" data-state={source.state}>
+        {said}
+      </div>
+      {said === "" ? null : (
         <Banner tone={STATE_TONES[source.state]} remedy={sentence(source.remedy)}>
           {said}
+          {ageOf(page)}
         </Banner>
       )}
-    </div>
+    </>
   );
 }
 
@@ -72,10 +77,15 @@ const STATE_TONES: Readonly<Record<SourceState["state"], BannerTone>> = {
   unreachable: "error",
 };
 
-function aboutSource(source: SourceState, at: number): string {
+function ageOf({ source, at }: Page): string {
   const age = source.age_seconds;
-  const since =
-    age === null ? "" : ` The numbers are ${span(age + Math.max(0, Date.now() / 1000 - at))} old.`;
+  const isOld = source.state === "stale" || source.state === "unreachable";
+  return age === null || !isOld
+    ? ""
+    : ` The numbers are ${span(age + Math.max(0, Date.now() / 1000 - at))} old.`;
+}
+
+function aboutSource(source: SourceState): string {
   const said = source.message === null ? null : sentence(source.message);
   switch (source.state) {
     case "starting":
@@ -83,9 +93,9 @@ function aboutSource(source: SourceState, at: number): string {
     case "empty":
       return said ?? "The source answers, and has no metric of the filter yet.";
     case "stale":
-      return `${said ?? "The source has not answered lately."}${since}`;
+      return said ?? "The source has not answered lately.";
     case "unreachable":
-      return `${said ?? "The source cannot be reached."}${since}`;
+      return said ?? "The source cannot be reached.";
     default:
       return said ?? "";
   }

@@ -27,6 +27,7 @@ export interface Shell {
   /** Goes to another view, as a new entry of the history. */
   go: (view: View) => void;
   ask: (question: Question) => void;
+  clearSearch: () => void;
   setSort: (panel: string, sort: Sort) => void;
   /** What an address of a view is, for links. */
   href: (page: string, key: string | null) => string;
