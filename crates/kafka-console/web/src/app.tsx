@@ -152,7 +152,7 @@ export function App(): JSX.Element {
       {question === null ? null : (
         <Popover
           {...{ question, prometheusUrl }}
-          still={paused || feed.phase === "lost"}
+          still={paused || feed.phase === "lost" || feed.since !== null}
           onClose={closeQuestion}
         />
       )}
@@ -194,10 +194,12 @@ function Body({ feed, page, paused, fresh, retry }: BodyProps): JSX.Element {
       ) : page === null ? (
         <Skeleton />
       ) : (
-        <div class={fresh ? "page" : "page page-old"}>
-          <SourceBanner page={page} />
-          <PageView page={page} />
-        </div>
+        <>
+          <SourceBanner page={page} since={feed.since} />
+          <div class={fresh && feed.since === null ? "page" : "page page-old"}>
+            <PageView page={page} />
+          </div>
+        </>
       )}
     </>
   );

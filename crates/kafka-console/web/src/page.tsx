@@ -10,9 +10,10 @@ import { FlowMap } from "./panels/map";
 import { Table } from "./panels/table";
 import { isNarrow } from "./panels/table_widths";
 import { Help } from "./parts/help_text";
-import { isBare, Notes } from "./parts/notes";
+import { Notes } from "./parts/notes";
 import { Tiles } from "./parts/tiles";
 import { sentence } from "./sentence";
+import { isBare } from "./state/feed";
 
 export function PageView({ page }: { page: Page }): JSX.Element {
   const wide = widePanels(page.panels);

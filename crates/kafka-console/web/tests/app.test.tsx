@@ -276,6 +276,54 @@ describe("when something is wrong", () => {
     });
   });
 
+  it("keeps the last numbers, with their age, when the source cannot answer", async () => {
+    await opened("/topics");
+    const page = samplePage("topics", null, Date.now() / 1000 - 90, 5);
+    void act(() => {
+      newest().dispatchEvent(new Event("open"));
+      newest().send(page);
+      newest().send({
+        ...page,
+        at: page.at + 90,
+        tiles: [],
+        panels: [],
+        notes: [{ tone: "error", text: "no route", remedy: null }],
+        source: { ...page.source, state: "unreachable", message: "no route", age_seconds: null },
+      });
+    });
+    expect(document.querySelector("[data-tile]")).toBeTruthy();
+    expect(document.querySelector(".page-old [data-panel=topics]")).toBeTruthy();
+    const region = document.querySelector("[role=status][data-state=unreachable]");
+    expect(region?.textContent).toBe("No route.");
+    expect(region?.nextElementSibling?.textContent).toMatch(/^No route\. The numbers are 9\d\ss old\./);
+    expect(screen.getByText("No fresh numbers")).toBeTruthy();
+    void act(() => {
+      newest().send({ ...page, at: page.at + 100 });
+    });
+    expect(screen.getByText("Live")).toBeTruthy();
+    expect(document.querySelector(".page-old")).toBeNull();
+  });
+
+  it("opens no stream when one tries again while paused", async () => {
+    let broken = false;
+    await opened("/topics", (url) =>
+      broken && url.pathname.includes("/page/") ? { status: 503, body: { error: "busy" } } : undefined,
+    );
+    fireEvent.click(screen.getByRole("button", { name: "Pause" }));
+    broken = true;
+    fireEvent.click(screen.getByRole("link", { name: /Groups/ }));
+    const again = await screen.findByRole("button", { name: "Try now" });
+    const count = streams.length;
+    broken = false;
+    fireEvent.click(again);
+    await waitFor(() => {
+      expect(main().dataset["ready"]).toBe("true");
+    });
+    expect(screen.getByRole("heading", { level: 1 }).textContent).toBe("Groups");
+    expect(streams).toHaveLength(count);
+    expect(screen.getByText(/the picture stands still/)).toBeTruthy();
+  });
+
   it("shows a refusal in the server's words", async () => {
     await opened("/topics?range=12p", (url) =>
       url.pathname.includes("/page/")

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 
 import { samplePage } from "../dev/sample";
+import type { Page } from "../src/api";
 import {
   Feed,
   type FeedState,
@@ -241,6 +242,59 @@ describe("a feed", () => {
     await settled();
     expect(bench.feed.state.pageOf?.page).toBe("groups");
     expect(bench.seen.some((state) => state.page?.at === 99)).toBe(false);
+  });
+
+  it("stays paused when its one answer fails", async () => {
+    bench.answers = [() => Promise.reject(new TypeError("refused"))];
+    bench.feed.openPaused(VIEW);
+    await settled();
+    expect(bench.feed.state.phase).toBe("lost");
+    await bench.pass(300_000);
+    expect(bench.feed.state).toMatchObject({ phase: "paused", page: { at: 1 }, problem: null });
+    expect(bench.asked).toHaveLength(2);
+    expect(bench.streams).toEqual([]);
+  });
+
+  it("asks on without a stream when it asked without one before", async () => {
+    bench.feed.open(VIEW);
+    await settled();
+    bench.last.send("error");
+    bench.answers = [() => answered(503, {})];
+    await bench.pass(10_000);
+    expect(bench.feed.state.phase).toBe("lost");
+    await bench.pass(2000);
+    expect(bench.feed.state.phase).toBe("polling");
+    expect(bench.streams).toHaveLength(1);
+  });
+
+  it("keeps the numbers when the source cannot answer, and says since when there are none", async () => {
+    const bare = (state: "unreachable" | "empty" | "ok", at: number): Page => {
+      const page = samplePage("topics", null, at);
+      return { ...page, tiles: [], panels: [], source: { ...page.source, state } };
+    };
+    bench.feed.open(VIEW);
+    await settled();
+    bench.last.send("open");
+    bench.last.send("page", samplePage("topics", null, 77));
+    bench.last.send("page", bare("unreachable", 87));
+    expect(bench.feed.state).toMatchObject({ phase: "live", page: { at: 77 }, since: { at: 87 } });
+    bench.last.send("page", samplePage("topics", null, 97));
+    expect(bench.feed.state).toMatchObject({ page: { at: 97 }, since: null });
+    bench.last.send("page", bare("empty", 107));
+    expect(bench.feed.state).toMatchObject({ page: { at: 107 }, since: null });
+    bench.last.send("page", bare("unreachable", 117));
+    expect(bench.feed.state).toMatchObject({ page: { at: 117 }, since: null });
+  });
+
+  it("keeps no numbers of another view", async () => {
+    bench.feed.open(VIEW);
+    await settled();
+    const page = samplePage("topics", null, 5);
+    const body = { ...page, tiles: [], panels: [], source: { ...page.source, state: "unreachable" } };
+    bench.answers = [() => answered(200, body)];
+    bench.feed.open(parseView("/topics", "?range=5m"));
+    await settled();
+    expect(bench.feed.state).toMatchObject({ page: { at: 5, panels: [] }, since: null });
   });
 
   it("stands still while paused, and asks once for a view that was not there", async () => {

@@ -194,10 +194,11 @@ function LiveSign({ feed, paused }: { feed: FeedState; paused: boolean }): JSX.E
     locked: "Locked",
   };
   const phase = paused ? "paused" : feed.phase;
+  const isKept = feed.since !== null && (phase === "live" || phase === "polling");
   return (
-    <span class={`live live-${phase}`} data-live={phase}>
+    <span class={`live live-${isKept ? "lost" : phase}`} data-live={phase}>
       <span class="live-dot" aria-hidden="true" />
-      <span>{words[phase]}</span>
+      <span>{isKept ? "No fresh numbers" : words[phase]}</span>
       <time class="live-time">{feed.page === null ? "" : clock(feed.page.at)}</time>
     </span>
   );

@@ -6,7 +6,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { Note, Page, SourceState } from "../api";
 import { span } from "../format";
 import { sentence } from "../sentence";
-import type { FeedState } from "../state/feed";
+import { type FeedState, isBare } from "../state/feed";
 import { Icon, type IconName } from "./icons";
 
 type BannerTone = "info" | "warning" | "error" | "good";
@@ -49,9 +49,13 @@ export function Notes({ notes }: { notes: Note[] }): JSX.Element {
   );
 }
 
-/** What the source has to say: nothing when all is well, or when the page says it instead of numbers. */
-export function SourceBanner({ page }: { page: Page }): JSX.Element {
-  const { source } = page;
+/**
+ * What the source has to say: nothing when all is well, or when the page says it instead of numbers.
+ *
+ * `since` came after the page and has no numbers: then its source speaks, and the page's numbers are kept.
+ */
+export function SourceBanner({ page, since = null }: { page: Page; since?: Page | null }): JSX.Element {
+  const { source } = since ?? page;
   const said = isBare(page) ? "" : aboutSource(source);
   return (
     <>
@@ -62,7 +66,7 @@ export function SourceBanner({ page }: { page: Page }): JSX.Element {
       {said === "" ? null : (
         <Banner tone={STATE_TONES[source.state]} remedy={sentence(source.remedy)}>
           {said}
-          {ageOf(page)}
+          {ageOf(page, since)}
         </Banner>
       )}
     </>
@@ -77,9 +81,9 @@ const STATE_TONES: Readonly<Record<SourceState["state"], BannerTone>> = {
   unreachable: "error",
 };
 
-function ageOf({ source, at }: Page): string {
-  const age = source.age_seconds;
-  const isOld = source.state === "stale" || source.state === "unreachable";
+function ageOf({ source, at }: Page, since: Page | null): string {
+  const age = source.age_seconds ?? (since === null ? null : 0);
+  const isOld = since !== null || source.state === "stale" || source.state === "unreachable";
   return age === null || !isOld
     ? ""
     : ` The numbers are ${span(age + Math.max(0, Date.now() / 1000 - at))} old.`;
@@ -160,9 +164,4 @@ function useNow(wanted: boolean): number {
     };
   }, [wanted]);
   return now;
-}
-
-/** Whether a page has anything to show. */
-export function isBare(page: Page): boolean {
-  return page.tiles.length === 0 && page.panels.length === 0;
 }

@@ -9,7 +9,7 @@
 
 import type { Page, Refusal } from "../api";
 import { sentence } from "../sentence";
-import { query, type View } from "./view";
+import { address, query, type View } from "./view";
 
 export type Phase =
   /** The first answer for this view is on the way. */
@@ -40,6 +40,8 @@ export interface FeedState {
   /** The newest page that came, and the view that it was asked for, which may be one before this. */
   page: Page | null;
   pageOf: View | null;
+  /** What came for the same view after `page`, without any numbers: the source could not answer. */
+  since: Page | null;
   problem: Problem | null;
   /** Milliseconds since the epoch. */
   retryAt: number | null;
@@ -69,8 +71,21 @@ const POLL_MIN_MS = 5000;
 /** While polling, a stream is tried again after so many answers. */
 const POLLS_BEFORE_STREAM = 12;
 
+/** What a feed has before its first answer. */
+export const NOTHING: FeedState = {
+  phase: "loading",
+  page: null,
+  pageOf: null,
+  since: null,
+  problem: null,
+  retryAt: null,
+};
+
+/** How to go on after an answer. */
+type Then = "stream" | "poll" | "pause";
+
 export class Feed {
-  state: FeedState = { phase: "loading", page: null, pageOf: null, problem: null, retryAt: null };
+  state: FeedState = NOTHING;
 
   readonly #wires: Wires;
   readonly #tell: (state: FeedState) => void;
@@ -81,6 +96,8 @@ export class Feed {
   #silence: (() => void) | null = null;
   #failures = 0;
   #polls = 0;
+  /** How to go on when it works again: who has paused gets no stream because one answer failed. */
+  #then: Then = "stream";
 
   constructor(wires: Wires, tell: (state: FeedState) => void) {
     this.#wires = wires;
@@ -102,7 +119,7 @@ export class Feed {
   /** Freezes the picture: nothing is asked and nothing changes until `open`. */
   freeze(phase: "paused" | "resting"): void {
     this.#stop();
-    this.#set({ phase, retryAt: null });
+    this.#set({ phase, problem: null, retryAt: null });
   }
 
   close(): void {
@@ -117,8 +134,9 @@ export class Feed {
     this.#set({ phase: "loading", problem: null, retryAt: null });
   }
 
-  async #ask(then: "stream" | "poll" | "pause"): Promise<void> {
+  async #ask(then: Then): Promise<void> {
     const view = this.#view;
+    this.#then = then;
     if (view === null) {
       return;
     }
@@ -206,7 +224,14 @@ export class Feed {
   }
 
   #arrived(page: Page): void {
-    this.#set({ page, pageOf: this.#view });
+    const { page: before, pageOf } = this.state;
+    const same = pageOf !== null && this.#view !== null && address(pageOf) === address(this.#view);
+    // Numbers with their age say more than a page without any.
+    if (same && before !== null && !isBare(before) && isUnanswered(page)) {
+      this.#set({ since: page });
+    } else {
+      this.#set({ page, pageOf: this.#view, since: null });
+    }
   }
 
   #refused(status: number, body: unknown): void {
@@ -225,7 +250,7 @@ export class Feed {
     this.#failures += 1;
     const jittered = wait * (0.75 + this.#wires.random() * 0.5);
     this.#set({ phase: "lost", problem: found, retryAt: this.#wires.now() + jittered });
-    this.#after(jittered, () => void this.#ask("stream"));
+    this.#after(jittered, () => void this.#ask(this.#then));
   }
 
   #watch(): void {
@@ -302,6 +327,16 @@ function isPage(body: unknown): body is Page {
     Array.isArray(body["tiles"]) &&
     isRecord(body["source"])
   );
+}
+
+/** Whether a page has nothing to show. */
+export function isBare(page: Page): boolean {
+  return page.tiles.length === 0 && page.panels.length === 0;
+}
+
+/** Whether a page has no numbers because its source could not answer. */
+function isUnanswered(page: Page): boolean {
+  return isBare(page) && page.source.state !== "ok" && page.source.state !== "empty";
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

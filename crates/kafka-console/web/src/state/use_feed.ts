@@ -2,8 +2,8 @@
 
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 
-import { BROWSER, Feed, type FeedState } from "./feed";
-import { LOGIN_PAGE, query, type View } from "./view";
+import { BROWSER, Feed, type FeedState, NOTHING } from "./feed";
+import { address, LOGIN_PAGE, type View } from "./view";
 
 /** A tab out of sight gives its connection back after this: browsers have few for each server. */
 const REST_AFTER_MS = 20_000;
@@ -15,18 +15,12 @@ export interface Fed {
 }
 
 export function useFeed(view: View, paused: boolean): Fed {
-  const [state, setState] = useState<FeedState>(() => ({
-    phase: "loading",
-    page: null,
-    pageOf: null,
-    problem: null,
-    retryAt: null,
-  }));
+  const [state, setState] = useState<FeedState>(NOTHING);
   const feed = useRef<Feed | null>(null);
   feed.current ??= new Feed(BROWSER, setState);
   const shown = useRef(view);
   shown.current = view;
-  const asked = addressOf(view);
+  const asked = address(view);
   const hidden = useHidden();
 
   useEffect(() => {
@@ -39,7 +33,7 @@ export function useFeed(view: View, paused: boolean): Fed {
       current?.freeze("resting");
     } else if (!paused) {
       current?.open(shown.current);
-    } else if (on !== null && addressOf(on) === asked) {
+    } else if (on !== null && address(on) === asked) {
       current?.freeze("paused");
     } else {
       current?.openPaused(shown.current);
@@ -50,13 +44,13 @@ export function useFeed(view: View, paused: boolean): Fed {
   }, [asked, paused, hidden]);
 
   const retry = useCallback(() => {
-    feed.current?.open(shown.current);
-  }, []);
+    if (paused) {
+      feed.current?.openPaused(shown.current);
+    } else {
+      feed.current?.open(shown.current);
+    }
+  }, [paused]);
   return { feed: state, retry };
-}
-
-function addressOf(view: View): string {
-  return `${view.page}?${query(view)}`;
 }
 
 function useHidden(): boolean {

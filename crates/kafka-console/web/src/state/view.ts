@@ -85,6 +85,11 @@ export function query(view: View): string {
   return parameters.toString();
 }
 
+/** The same for views that the server has one answer to. */
+export function address(view: View): string {
+  return `${view.page}?${query(view)}`;
+}
+
 function formatPath(page: string, key: string | null): string {
   if (key === null) {
     return `/${encodeURIComponent(page)}`;
