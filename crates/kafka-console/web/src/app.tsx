@@ -19,7 +19,7 @@ import { useAddress, useLinks } from "./state/address";
 import { type Question, type Shell, ShellContext } from "./state/context";
 import type { FeedState } from "./state/feed";
 import { type Command, Keys } from "./state/keys";
-import { applyTheme, isDark, nextTheme, storedTheme } from "./state/theme";
+import { applyTheme, nextTheme, storedTheme, useDark } from "./state/theme";
 import { useFeed } from "./state/use_feed";
 import { usePages } from "./state/use_pages";
 import { FIRST_PAGE, follow, formatView, LOGIN_PAGE, query, type View } from "./state/view";
@@ -70,14 +70,17 @@ export function App(): JSX.Element {
   };
   useKeys(run, help);
 
-  const closeQuestion = useCallback(() => {
-    setQuestion((open) => {
-      if (open?.anchor instanceof HTMLElement && open.anchor.isConnected) {
-        open.anchor.focus();
+  const anchor = question?.anchor;
+  const closeQuestion = useCallback(
+    (focus: "back" | "away") => {
+      setQuestion(null);
+      if (focus === "back") {
+        const there = anchor instanceof HTMLElement && anchor.isConnected;
+        (there ? anchor : document.getElementById("main"))?.focus({ preventScroll: true });
       }
-      return null;
-    });
-  }, []);
+    },
+    [anchor],
+  );
   const [shownView, setShownView] = useState(view);
   if (shownView !== view) {
     setShownView(view);
@@ -87,9 +90,11 @@ export function App(): JSX.Element {
     document.title = `${view.key ?? pages.pages.find((page) => page.name === view.page)?.title ?? view.page} – kafka-console`;
   }, [view.page, view.key, pages]);
 
+  useArrival(view);
+
   const page = currentPage(feed, view);
   const prometheusUrl = page?.source.prometheus_url ?? null;
-  const dark = isDark(theme);
+  const dark = useDark(theme);
   const shell = useMemo<Shell>(
     () => ({
       view: { ...view, search },
@@ -243,6 +248,17 @@ function useSearch(view: View, go: (view: View, how: "replace") => void): [strin
     };
   }, [typed, go]);
   return [typed ?? view.search, setTyped];
+}
+
+/** Whoever goes to another page hears its name; at a live update the focus stays. */
+function useArrival({ page, key }: View): void {
+  const before = useRef({ page, key });
+  useEffect(() => {
+    if (before.current.page !== page || before.current.key !== key) {
+      before.current = { page, key };
+      document.querySelector("h1")?.focus();
+    }
+  }, [page, key]);
 }
 
 function useKeys(run: (command: Command) => void, off: boolean): void {

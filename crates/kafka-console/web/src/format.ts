@@ -75,16 +75,16 @@ export function text(value: number | null | undefined, unit: Unit): string {
   return parts.filter((part) => part !== "").join("\u00a0");
 }
 
-/** The value with all its digits, for the popover and for whoever copies it. */
+/** The value with all its digits, and a time with its zone, for the popover and for whoever copies it. */
 export function exact(value: number | null, unit: Unit): string {
   if (value === null || !Number.isFinite(value)) {
     return "no data";
   }
   if (unit === "time") {
-    return new Date(value * 1000).toLocaleString();
+    return new Date(value * 1000).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" });
   }
   if (unit === "share") {
-    return `${trimmed(value * 100, 6)}\u00a0%`;
+    return `${full(value * 100)}\u00a0%`;
   }
   const names: Partial<Record<Unit, string>> = {
     bytes: "B",
@@ -94,7 +94,14 @@ export function exact(value: number | null, unit: Unit): string {
     records: "records",
   };
   const name = names[unit] ?? unit.replace("_per_second", " per second");
-  return unit === "count" || unit === "text" ? trimmed(value, 6) : `${trimmed(value, 6)}\u00a0${name}`;
+  return unit === "count" || unit === "text" ? full(value) : `${full(value)}\u00a0${name}`;
+}
+
+/** Six places, and as many more as a small number has zeros: what is not 0 does not read as 0. */
+function full(value: number): string {
+  const size = Math.abs(value);
+  const zeros = size > 0 && size < 0.1 ? Math.ceil(-Math.log10(size)) : 0;
+  return trimmed(value, Math.min(100, 6 + zeros));
 }
 
 /** A span of time as people say it: `40 s`, `12 min`, `3 h`. */

@@ -146,6 +146,8 @@ describe("the console", () => {
     await opened("/topics");
     fireEvent.click(screen.getByRole("button", { name: "Pause" }));
     expect(newest().closed).toBe(true);
+    // The name says what it does: pressed or not would say it a second time, the other way round.
+    expect(screen.getByRole("button", { name: "Resume" }).hasAttribute("aria-pressed")).toBe(false);
     expect(screen.getByText(/the picture stands still/)).toBeTruthy();
     const count = streams.length;
     fireEvent.keyDown(document.body, { key: " " });
@@ -189,6 +191,58 @@ describe("the console", () => {
     fireEvent.keyDown(dialog, { key: "Escape" });
     expect(screen.queryByRole("dialog")).toBeNull();
     expect(document.activeElement).toBe(number);
+  });
+
+  it("leaves the focus alone when one presses beside a query", async () => {
+    await opened("/topics");
+    const number = document.querySelector<HTMLElement>('[data-tile="Written"] button');
+    fireEvent.click(number ?? document.body);
+    await act(() => new Promise((resolve) => setTimeout(resolve, 50)));
+    const focus = vi.spyOn(HTMLElement.prototype, "focus");
+    fireEvent(screen.getByRole("link", { name: "orders" }), new Event("pointerdown", { bubbles: true }));
+    expect(screen.queryByRole("dialog")).toBeNull();
+    expect(focus).not.toHaveBeenCalled();
+    focus.mockRestore();
+  });
+
+  it("goes to the page when what a query was opened by is gone, and never scrolls to it", async () => {
+    await opened("/topics");
+    const number = document.querySelector<HTMLElement>('[data-tile="Written"] button');
+    fireEvent.click(number ?? document.body);
+    number?.remove();
+    const focus = vi.spyOn(HTMLElement.prototype, "focus");
+    fireEvent.click(within(screen.getByRole("dialog")).getByRole("button", { name: "Close" }));
+    expect(focus).toHaveBeenCalledWith({ preventScroll: true });
+    focus.mockRestore();
+    expect(document.activeElement).toBe(main());
+  });
+
+  it("has the focus at the name of a page that one goes to, and leaves it there at updates", async () => {
+    await opened("/topics");
+    expect(document.activeElement).toBe(document.body);
+    const link = screen.getByRole("link", { name: "orders" });
+    link.closest<HTMLElement>("tr")?.focus();
+    fireEvent.keyDown(document.activeElement ?? link, { key: "Enter" });
+    await waitFor(() => {
+      expect(document.activeElement).toBe(screen.getByRole("heading", { level: 1, name: "orders" }));
+    });
+    await waitFor(() => {
+      expect(main().dataset["ready"]).toBe("true");
+    });
+    screen.getByRole("searchbox").focus();
+    void act(() => {
+      newest().dispatchEvent(new Event("open"));
+      newest().send(samplePage("topic", "orders", 1_800_000_060));
+    });
+    expect(document.activeElement).toBe(screen.getByRole("searchbox"));
+  });
+
+  it("takes the window along when the range becomes shorter", async () => {
+    await opened("/topics?range=1h&window=15m");
+    fireEvent.change(screen.getByRole("combobox", { name: /Range/ }), { target: { value: "5m" } });
+    expect(window.location.search).toBe("?range=5m&window=5m");
+    fireEvent.change(screen.getByRole("combobox", { name: /Window/ }), { target: { value: "15m" } });
+    expect(window.location.search).toBe("?window=15m");
   });
 
   it("does not say that a query gives a number that stands still", async () => {
@@ -359,6 +413,19 @@ describe("when something is wrong", () => {
 
   it("takes a token out of the address before anything else", async () => {
     await open("/login#tok%20en");
+    await waitFor(() => {
+      expect(window.location.pathname + window.location.hash).toBe("/map");
+    });
+  });
+
+  it("takes a token with a lone % in it as it is", async () => {
+    const fetched = vi.fn((_: string, init?: RequestInit) => {
+      const token = new Headers(init?.headers).get("authorization");
+      return Promise.resolve(new Response(null, { status: token === "Bearer a%zz" ? 204 : 401 }));
+    });
+    vi.stubGlobal("fetch", fetched);
+    window.history.replaceState(null, "", "/login#a%zz");
+    render(<App />);
     await waitFor(() => {
       expect(window.location.pathname + window.location.hash).toBe("/map");
     });

@@ -78,6 +78,19 @@ describe("in one string", () => {
     expect(exact(12_700.25, "bytes_per_second")).toBe("12700.25\u00a0B/s");
     expect(exact(0.0123, "share")).toBe("1.23\u00a0%");
     expect(exact(7, "count")).toBe("7");
+    expect(exact(1e-7, "bytes_per_second")).toBe("0.0000001\u00a0B/s");
+    expect(exact(-1.5e-9, "share")).toBe("-0.00000015\u00a0%");
+    expect(exact(0.1 + 0.2, "seconds")).toBe("0.3\u00a0s");
+    expect(exact(0, "seconds")).toBe("0\u00a0s");
+  });
+
+  it("says a time with its zone", () => {
+    const zone = new Date(1_800_000_000_000)
+      .toLocaleTimeString(undefined, { timeZoneName: "short" })
+      .split(" ")
+      .at(-1);
+    expect(exact(1_800_000_000, "time")).toContain(zone);
+    expect(exact(1_800_000_000, "time")).toContain("2027");
   });
 });
 

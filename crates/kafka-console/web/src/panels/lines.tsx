@@ -7,7 +7,7 @@ import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 
 import type { Line, LinesPanel } from "../api";
-import { clock, format, text } from "../format";
+import { clock, exact, format, text } from "../format";
 import { Num } from "../parts/num";
 import { useShell } from "../state/context";
 import { binarySplits, keptLines, latest, stack, summary, timeSplits } from "./lines_data";
@@ -83,7 +83,12 @@ export function Lines({ panel: told }: { panel: LinesPanel }): JSX.Element {
       />
       <div class="legend">
         <div class="legend-head">
-          <span class="legend-time">{index === null ? "Latest" : clock(panel.times[index] ?? 0)}</span>
+          <span
+            class="legend-time"
+            title={exact(panel.times[index ?? panel.times.length - 1] ?? null, "time")}
+          >
+            {index === null ? "Latest" : clock(panel.times[index] ?? 0)}
+          </span>
           {panel.lines.length > 1 && isAdditive(panel) ? (
             <button
               type="button"

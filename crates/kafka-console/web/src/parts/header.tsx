@@ -3,10 +3,11 @@
 import type { JSX } from "preact";
 
 import type { Page, Pages } from "../api";
-import { clock } from "../format";
+import { clock, exact } from "../format";
 import { useShell } from "../state/context";
 import type { FeedState } from "../state/feed";
 import type { Theme } from "../state/theme";
+import { withTime } from "../state/times";
 import { section, type View } from "../state/view";
 import { Icon, type IconName } from "./icons";
 
@@ -28,9 +29,6 @@ interface Props {
 export function Header(props: Props): JSX.Element {
   const { view } = useShell();
   const { pages, paused, theme } = props;
-  const set = (name: "range" | "window" | "reporter", value: string): void => {
-    props.onChange({ ...view, [name]: value === pages.defaults[name] ? null : value });
-  };
   return (
     <header class="header">
       <Title page={props.page} pages={pages} />
@@ -65,7 +63,7 @@ export function Header(props: Props): JSX.Element {
           value={view.range ?? pages.defaults.range}
           options={pages.ranges.map(same)}
           onChoose={(value) => {
-            set("range", value);
+            props.onChange(withTime(view, pages, "range", value));
           }}
         />
         <Choice
@@ -74,7 +72,7 @@ export function Header(props: Props): JSX.Element {
           value={view.window ?? pages.defaults.window}
           options={pages.windows.map(same)}
           onChoose={(value) => {
-            set("window", value);
+            props.onChange(withTime(view, pages, "window", value));
           }}
         />
         {pages.reporters.length > 0 ? (
@@ -84,16 +82,15 @@ export function Header(props: Props): JSX.Element {
             value={view.reporter ?? pages.defaults.reporter}
             options={pages.reporters.map(({ name, title }) => [name, title])}
             onChoose={(value) => {
-              set("reporter", value);
+              props.onChange({ ...view, reporter: value === pages.defaults.reporter ? null : value });
             }}
           />
         ) : null}
         <div class="buttons">
           <button
             type="button"
-            class="button pause"
+            class={paused ? "button pause paused" : "button pause"}
             aria-label={paused ? "Resume" : "Pause"}
-            aria-pressed={paused}
             aria-keyshortcuts="Space"
             onClick={props.onPause}
           >
@@ -132,7 +129,7 @@ function Title({ page, pages }: { page: Page | null; pages: Pages }): JSX.Elemen
   if (view.key === null) {
     return (
       <div class="title">
-        <h1>{list?.title ?? page?.title ?? view.page}</h1>
+        <h1 tabIndex={-1}>{list?.title ?? page?.title ?? view.page}</h1>
       </div>
     );
   }
@@ -141,7 +138,7 @@ function Title({ page, pages }: { page: Page | null; pages: Pages }): JSX.Elemen
       <a class="crumb" href={href(section(view.page), null)}>
         {list?.title ?? section(view.page)}
       </a>
-      <h1>
+      <h1 tabIndex={-1}>
         <bdi>{view.key}</bdi>
       </h1>
     </div>
@@ -199,7 +196,11 @@ function LiveSign({ feed, paused }: { feed: FeedState; paused: boolean }): JSX.E
     <span class={`live live-${isKept ? "lost" : phase}`} data-live={phase}>
       <span class="live-dot" aria-hidden="true" />
       <span>{isKept ? "No fresh numbers" : words[phase]}</span>
-      <time class="live-time">{feed.page === null ? "" : clock(feed.page.at)}</time>
+      {feed.page === null ? null : (
+        <time class="live-time" title={exact(feed.page.at, "time")}>
+          {clock(feed.page.at)}
+        </time>
+      )}
     </span>
   );
 }

@@ -33,7 +33,7 @@ export function Login(props: { problem: Problem | null; onDone: () => void }): J
     const given = window.location.hash.slice(1);
     if (given !== "") {
       window.history.replaceState(null, "", window.location.pathname + window.location.search);
-      void enter(decodeURIComponent(given));
+      void enter(decoded(given));
     }
     // Once: the address has a token only when the page is opened.
     // eslint-disable-next-line react-hooks/exhaustive-deps
@@ -81,6 +81,15 @@ export function Login(props: { problem: Problem | null; onDone: () => void }): J
       )}
     </form>
   );
+}
+
+/** A token that nobody has encoded may have a `%` of its own. */
+function decoded(given: string): string {
+  try {
+    return decodeURIComponent(given);
+  } catch {
+    return given;
+  }
 }
 
 async function logIn(token: string): Promise<Problem | null> {

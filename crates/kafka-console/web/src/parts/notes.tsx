@@ -69,6 +69,7 @@ export function SourceBanner({ page, since = null }: { page: Page; since?: Page 
           {ageOf(page, since)}
         </Banner>
       )}
+      <Notes notes={(since?.notes ?? []).filter((note) => note.text !== source.message)} />
     </>
   );
 }

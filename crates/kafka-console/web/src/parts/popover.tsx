@@ -16,7 +16,8 @@ interface Props {
   prometheusUrl: string | null;
   /** Whether the page stands still: its numbers are not what a query gives now. */
   still: boolean;
-  onClose: () => void;
+  /** `back`: the focus goes to where it came from; `away`: it is where someone has just pressed. */
+  onClose: (focus: "back" | "away") => void;
 }
 
 export function Popover({ question, prometheusUrl, still, onClose }: Props): JSX.Element {
@@ -31,14 +32,14 @@ export function Popover({ question, prometheusUrl, still, onClose }: Props): JSX
     if (own !== undefined) {
       setPlace(beside(question.anchor.getBoundingClientRect(), own));
     }
-    box.current?.focus();
+    box.current?.focus({ preventScroll: true });
     setCopied("no");
   }, [question]);
 
   useEffect(() => {
     const outside = (event: Event): void => {
       if (event.target instanceof Node && box.current?.contains(event.target) !== true) {
-        onClose();
+        onClose("away");
       }
     };
     document.addEventListener("pointerdown", outside, true);
@@ -58,7 +59,7 @@ export function Popover({ question, prometheusUrl, still, onClose }: Props): JSX
       onKeyDown={(event) => {
         if (event.key === "Escape") {
           event.stopPropagation();
-          onClose();
+          onClose("back");
         }
       }}
     >
@@ -69,7 +70,14 @@ export function Popover({ question, prometheusUrl, still, onClose }: Props): JSX
         {question.value === undefined ? null : (
           <div class="popover-value">{exact(question.value, question.unit)}</div>
         )}
-        <button type="button" class="icon-button" aria-label="Close" onClick={onClose}>
+        <button
+          type="button"
+          class="icon-button"
+          aria-label="Close"
+          onClick={() => {
+            onClose("back");
+          }}
+        >
           <Icon name="close" />
         </button>
       </div>

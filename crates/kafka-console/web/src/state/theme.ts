@@ -1,5 +1,7 @@
 /** Light, dark, or as the system says; the choice is kept in this browser. */
 
+import { useEffect, useState } from "preact/hooks";
+
 export type Theme = "system" | "light" | "dark";
 
 const STORED = "kafka-console-theme";
@@ -35,9 +37,19 @@ export function nextTheme(theme: Theme): Theme {
   return NEXT[theme];
 }
 
-/** Whether what is drawn now is dark; charts on a canvas need to know. */
-export function isDark(theme: Theme): boolean {
-  return (
-    theme === "dark" || (theme === "system" && globalThis.matchMedia("(prefers-color-scheme: dark)").matches)
-  );
+/** Whether what is drawn now is dark; charts on a canvas need to know, also when the system changes. */
+export function useDark(theme: Theme): boolean {
+  const [system] = useState(() => globalThis.matchMedia("(prefers-color-scheme: dark)"));
+  const [dark, setDark] = useState(system.matches);
+  useEffect(() => {
+    const changed = (): void => {
+      setDark(system.matches);
+    };
+    changed();
+    system.addEventListener("change", changed);
+    return () => {
+      system.removeEventListener("change", changed);
+    };
+  }, [system]);
+  return theme === "dark" || (theme === "system" && dark);
 }
