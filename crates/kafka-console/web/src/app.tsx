@@ -116,6 +116,7 @@ export function App(): JSX.Element {
 
   const locked = view.page === LOGIN_PAGE || feed.phase === "locked";
   const ready = locked || feed.phase === "refused" || (page !== null && sameAsked(feed.pageOf, view));
+  const still = paused || !ready || isStill(feed);
   return (
     <ShellContext.Provider value={shell}>
       <a class="skip" href="#main">
@@ -155,11 +156,7 @@ export function App(): JSX.Element {
         </div>
       </div>
       {question === null ? null : (
-        <Popover
-          {...{ question, prometheusUrl }}
-          still={paused || feed.phase === "lost" || feed.since !== null}
-          onClose={closeQuestion}
-        />
+        <Popover {...{ question, prometheusUrl }} still={still} onClose={closeQuestion} />
       )}
       {help ? (
         <HelpDialog
@@ -217,6 +214,12 @@ function currentPage(feed: FeedState, view: View): FeedState["page"] {
   return feed.pageOf !== null && feed.pageOf.page === view.page && feed.pageOf.key === view.key
     ? feed.page
     : null;
+}
+
+/** Whether the numbers are older than what a query gives now. */
+function isStill({ phase, page, since }: FeedState): boolean {
+  const state = page?.source.state;
+  return phase === "lost" || since !== null || state === "stale" || state === "unreachable";
 }
 
 function sameAsked(of: View | null, view: View): boolean {

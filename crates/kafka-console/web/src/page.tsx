@@ -11,6 +11,7 @@ import { Table } from "./panels/table";
 import { isNarrow } from "./panels/table_widths";
 import { Help } from "./parts/help_text";
 import { Notes } from "./parts/notes";
+import { PanelQuery } from "./parts/panel_query";
 import { Tiles } from "./parts/tiles";
 import { sentence } from "./sentence";
 import { isBare } from "./state/feed";
@@ -45,6 +46,7 @@ function PanelView({ panel, wide }: { panel: Panel; wide: boolean }): JSX.Elemen
     >
       <header class="panel-head">
         <h2>{panel.title}</h2>
+        <PanelQuery panel={panel} />
         <Help text={panel.help} about={panel.title} />
       </header>
       <PanelBody panel={panel} />

@@ -101,6 +101,16 @@ describe("the map", () => {
     expect(screen.queryByRole("list", { name: "Topics" })).toBeNull();
   });
 
+  it("has the flows of most bytes first in its table, and those of no bytes last", () => {
+    show(<FlowMap panel={sample()} />);
+    fireEvent.click(screen.getByRole("button", { name: "Table" }));
+    const bytes = [...document.querySelectorAll("[data-column=bytes]")].map((cell) =>
+      Number(cell.getAttribute("data-value") ?? -1),
+    );
+    expect(bytes.length).toBeGreaterThan(10);
+    expect(bytes).toEqual(bytes.toSorted((a, b) => b - a));
+  });
+
   it("says in its table what each end is, and has the query of each flow", () => {
     const panel = sample();
     // Few enough that all are drawn.

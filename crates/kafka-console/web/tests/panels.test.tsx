@@ -5,10 +5,11 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 
 import { HOSTILE } from "../dev/names";
 import { samplePage } from "../dev/sample";
-import type { BarsPanel, HeatPanel, LinesPanel } from "../src/api";
+import type { BarsPanel, HeatPanel, LinesPanel, TablePanel } from "../src/api";
 import { Bars } from "../src/panels/bars";
 import { Heat } from "../src/panels/heat";
 import { Lines } from "../src/panels/lines";
+import { PanelQuery } from "../src/parts/panel_query";
 import { Tiles } from "../src/parts/tiles";
 import { show } from "./help";
 
@@ -235,6 +236,20 @@ describe("a distribution", () => {
       />,
     );
     expect(screen.getByText(/Nothing was measured/)).toBeTruthy();
+  });
+});
+
+describe("the query of a whole panel", () => {
+  it("is there for a chart, without a number that it would give", () => {
+    const chart = panel("requests", "bars");
+    const { asked } = show(<PanelQuery panel={chart} />);
+    fireEvent.click(screen.getByRole("button", { name: `PromQL of ${chart.title}` }));
+    expect(asked[0]).toMatchObject({ value: undefined, promql: chart.promql, title: chart.title });
+  });
+
+  it("is not there for a table, whose numbers have one each", () => {
+    const { container } = show(<PanelQuery panel={samplePage("topics", null, 1).panels[0] as TablePanel} />);
+    expect(container.textContent).toBe("");
   });
 });
 

@@ -14,6 +14,7 @@ import {
   timeSplits,
 } from "../src/panels/lines_data";
 import { lineColour, lineDash } from "../src/panels/palette";
+import { textWidth } from "../src/parts/text_width";
 import { columnWidths, isNarrow } from "../src/panels/table_widths";
 
 describe("places of lines", () => {
@@ -41,6 +42,26 @@ describe("the line of all others", () => {
     expect(keptLines(["c", "b", "12 others"], now).map(({ name }) => name)).toEqual(["c", "x", "13 others"]);
     const alone = { ...panel, summed: false, lines: ["x", "b"].map(line) };
     expect(keptLines(["b", "c"], alone).map(({ name }) => name)).toEqual(["b", "x"]);
+  });
+});
+
+describe("a column of times", () => {
+  it("has room for a date", () => {
+    const panel = samplePage("readiness", null, 1).panels[0] as TablePanel;
+    const since = panel.columns.findIndex((column) => column.unit === "time");
+    const wanted = textWidth("2026-05-16 08:00:09");
+    expect(since).toBeGreaterThan(0);
+    expect(columnWidths(panel, 0)[since]).toBeGreaterThan(wanted + 26);
+  });
+});
+
+describe("widths of cells with a unit of their own", () => {
+  it("follow from the units and not from the numbers", () => {
+    const panel = samplePage("topics", null, 1, 3).panels[0] as TablePanel;
+    const width = (value: number): number | undefined =>
+      columnWidths({ ...panel, rows: [["t", { value, unit: "time", promql: "", tone: "plain" }]] }, 0)[1];
+    expect(width(1)).toBe(width(1_800_000_000));
+    expect(width(1)).toBeGreaterThan(columnWidths(panel, 0)[1] ?? 0);
   });
 });
 

@@ -163,21 +163,28 @@ export function flowTable(panel: MapPanel): TablePanel {
       column("records", "Records", "records_per_second"),
       column("lag", "Lag", "records"),
     ],
-    rows: panel.edges.map((edge): Cell[] => [
-      named(edge.from),
-      named(edge.to),
-      edge.bytes_per_second === null
-        ? null
-        : measured(edge.bytes_per_second, "bytes_per_second", edge.promql),
-      edge.records_per_second,
-      edge.lag_records === null
-        ? null
-        : measured(edge.lag_records, "records", edge.bytes_per_second === null ? edge.promql : ""),
-    ]),
+    rows: panel.edges
+      .toSorted(mostBytesFirst)
+      .map((edge): Cell[] => [
+        named(edge.from),
+        named(edge.to),
+        edge.bytes_per_second === null
+          ? null
+          : measured(edge.bytes_per_second, "bytes_per_second", edge.promql),
+        edge.records_per_second,
+        edge.lag_records === null
+          ? null
+          : measured(edge.lag_records, "records", edge.bytes_per_second === null ? edge.promql : ""),
+      ]),
     left_out: 0,
     empty: "No flows.",
     sort: { column: 2, descending: true },
   };
+}
+
+/** As the head of the column says; what has no bytes comes last. */
+function mostBytesFirst(a: MapEdge, b: MapEdge): number {
+  return (b.bytes_per_second ?? -1) - (a.bytes_per_second ?? -1);
 }
 
 function measured(value: number, unit: Unit, promql: string): MeasuredCell {

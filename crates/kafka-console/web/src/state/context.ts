@@ -9,7 +9,7 @@ import type { Sort, View } from "./view";
 /** A number that was activated, and the query that gives it. */
 export interface Question {
   title: string;
-  /** Undefined where the query is worth reading and there is no number of it on the page. */
+  /** Undefined where the query is that of a whole panel. */
   value: number | null | undefined;
   unit: Unit;
   promql: string;
