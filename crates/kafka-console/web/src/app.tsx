@@ -95,6 +95,7 @@ export function App(): JSX.Element {
   const page = currentPage(feed, view);
   const prometheusUrl = page?.source.prometheus_url ?? null;
   const dark = useDark(theme);
+  const answered = page !== null && sameAsked(feed.pageOf, view);
   const shell = useMemo<Shell>(
     () => ({
       view: { ...view, search },
@@ -102,6 +103,7 @@ export function App(): JSX.Element {
       prometheusUrl,
       go,
       ask: setQuestion,
+      searching: search !== view.search || !answered,
       clearSearch: () => {
         onSearch("");
         searchField.current?.focus();
@@ -111,11 +113,11 @@ export function App(): JSX.Element {
       },
       href: (name, key) => formatView(follow(view, name, key)),
     }),
-    [view, search, dark, prometheusUrl, go, onSearch],
+    [view, search, answered, dark, prometheusUrl, go, onSearch],
   );
 
   const locked = view.page === LOGIN_PAGE || feed.phase === "locked";
-  const ready = locked || feed.phase === "refused" || (page !== null && sameAsked(feed.pageOf, view));
+  const ready = locked || feed.phase === "refused" || answered;
   const still = paused || !ready || isStill(feed);
   return (
     <ShellContext.Provider value={shell}>

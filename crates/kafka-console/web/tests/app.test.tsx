@@ -115,7 +115,11 @@ describe("the console", () => {
     const said = (): (string | null)[] => screen.getAllByRole("status").map((region) => region.textContent);
     expect(said()).toContain("2 rows have “payments”.");
     fireEvent.input(screen.getByRole("searchbox"), { target: { value: "nothing like it" } });
-    expect(said()).toContain("0 rows have “nothing like it”.");
+    expect(screen.getByText(/^Looking for/).textContent).toContain("Looking for “nothing like it”…");
+    await waitFor(() => {
+      expect(said()).toContain("0 rows have “nothing like it”.");
+    });
+    expect(screen.getByText(/^Nothing here has/)).toBeTruthy();
     expect(screen.getAllByRole("status")).toHaveLength(2);
     fireEvent.click(screen.getByRole("button", { name: "Clear the search" }));
     expect(document.activeElement).toBe(screen.getByRole("searchbox"));

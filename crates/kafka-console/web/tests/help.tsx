@@ -63,6 +63,7 @@ export function show(part: ComponentChildren, address = "/topics"): Shown {
     prometheusUrl: null,
     go: vi.fn(),
     ask: (question) => asked.push(question),
+    searching: false,
     clearSearch: vi.fn(),
     setSort: (panel, sort) => sorted.push([panel, sort]),
     href: (page, key) => formatView(follow(view, page, key)),

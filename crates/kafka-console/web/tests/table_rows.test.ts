@@ -66,6 +66,19 @@ describe("sorting of cells that have a unit of their own, and of times", () => {
   });
 });
 
+describe("the key of a row", () => {
+  it("is of all labels that it begins with, so that an update takes no row for another", () => {
+    const [a, b]: Cell[][] = [
+      ["checkout", "Produce", 3],
+      ["checkout", "Fetch", 1],
+    ];
+    const keys = (...rows: (Cell[] | undefined)[]): string[] =>
+      toRows(rows.filter((row) => row !== undefined)).map(({ key }) => key);
+    expect(keys(b, a)).toEqual(keys(a, b).toReversed());
+    expect(new Set(keys(a, a)).size).toBe(2);
+  });
+});
+
 describe("searching", () => {
   const rows = toRows([
     ["Payments", 12, { text: "NOT_LEADER", tone: "error" }],

@@ -21,6 +21,7 @@ export function Lines({ panel: told }: { panel: LinesPanel }): JSX.Element {
   const places = useRef<string[]>([]);
   const panel = useMemo(() => ({ ...told, lines: keptLines(places.current, told) }), [told]);
   places.current = panel.lines.map((line) => line.name);
+  const together = panel.left_out === 1 ? "" : " together";
   const smaller = panel.left_out === 1 ? "one smaller line" : `${String(panel.left_out)} smaller lines`;
   const [stacked, setStacked] = useState(panel.stacked);
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
@@ -128,7 +129,7 @@ export function Lines({ panel: told }: { panel: LinesPanel }): JSX.Element {
         </ul>
         {panel.left_out > 0 ? (
           <p class="foot">
-            {panel.summed ? `The last line is ${smaller} together.` : `Not drawn: ${smaller}.`}
+            {panel.summed ? `The last line is ${smaller}${together}.` : `Not drawn: ${smaller}.`}
           </p>
         ) : null}
       </div>

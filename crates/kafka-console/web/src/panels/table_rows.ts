@@ -18,12 +18,11 @@ export function toRows(rows: Cell[][]): Row[] {
   const seen = new Map<string, number>();
   return rows.map((cells) => {
     const texts = cells.slice(0, 3).map(cellText);
-    const [first = ""] = texts;
-    const before = seen.get(first) ?? 0;
-    seen.set(first, before + 1);
     const named = cells.findIndex((cell) => typeof cell !== "string");
-    const name = named <= 1 ? first : texts.slice(0, named).join(", ");
-    return { cells, texts, name, key: `${String(before)}:${first}` };
+    const name = texts.slice(0, Math.max(1, named)).join(", ");
+    const before = seen.get(name) ?? 0;
+    seen.set(name, before + 1);
+    return { cells, texts, name, key: `${String(before)}:${name}` };
   });
 }
 

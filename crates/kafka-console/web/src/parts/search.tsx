@@ -9,10 +9,11 @@ import { useShell } from "../state/context";
 
 /** In place of a panel in which nothing is left: that nothing is there at all is not known then. */
 export function NoHit(): JSX.Element {
-  const { view, clearSearch } = useShell();
+  const { view, searching, clearSearch } = useShell();
   return (
     <p class="empty">
-      Nothing here has “<bdi>{view.search.trim()}</bdi>”.{" "}
+      {searching ? "Looking for" : "Nothing here has"} “<bdi>{view.search.trim()}</bdi>”
+      {searching ? "…" : "."}{" "}
       <button type="button" class="button" onClick={clearSearch}>
         Clear the search
       </button>
@@ -20,10 +21,10 @@ export function NoHit(): JSX.Element {
   );
 }
 
-/** One for the page: a live region for each table would all speak at once. */
+/** One for the page, when the server has answered: a region for each table would speak at each letter. */
 export function SearchStatus({ page }: { page: Page | null }): JSX.Element {
-  const { view } = useShell();
-  const search = view.search.trim();
+  const { view, searching } = useShell();
+  const search = searching ? "" : view.search.trim();
   const found = useMemo(() => (search === "" || page === null ? null : count(page, search)), [page, search]);
   return (
     <div class="visually-hidden" role="status" data-found={found ?? undefined}>

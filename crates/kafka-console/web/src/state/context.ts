@@ -27,6 +27,8 @@ export interface Shell {
   /** Goes to another view, as a new entry of the history. */
   go: (view: View) => void;
   ask: (question: Question) => void;
+  /** Whether the server has not yet answered what is searched for. */
+  searching: boolean;
   clearSearch: () => void;
   setSort: (panel: string, sort: Sort) => void;
   /** What an address of a view is, for links. */
