@@ -149,7 +149,7 @@ impl Direct {
             let message = format!("no proxy answers any more; {first}");
             return say(Health::Stale, message, "these are the last numbers; see the page Health");
         }
-        let filtered = proxies.iter().any(|proxy| locked(&proxy.follower).traits.has_filter);
+        let filtered = proxies.iter().any(|proxy| locked(&proxy.follower).facts.has_filter);
         if !filtered {
             let message = "the proxies answer, but none shows metrics of kafka-filter".to_owned();
             return say(Health::Empty, message, "add the filter to their listeners for Kafka");
@@ -177,13 +177,13 @@ impl Direct {
             let status = locked(&watched.status);
             (status.up == Some(true), status.error.clone())
         };
-        let (traits, good) = {
+        let (facts, good) = {
             let follower = locked(&watched.follower);
-            (follower.traits, follower.good_ms())
+            (follower.facts, follower.good_ms())
         };
         let label = |name: &str| {
             self.read(|store| {
-                let series = store.series(traits.build?)?;
+                let series = store.series(facts.build?)?;
                 let place = series.part().place(name.as_bytes())?;
                 series.labels().get(place).map(|symbol| store.text(*symbol).to_string())
             })
@@ -194,9 +194,9 @@ impl Direct {
             age: good.map(|then| span(now_ms.saturating_sub(then))),
             filter_release: label("filter_release"),
             kafka_release: label("kafka_release"),
-            series: traits.series,
-            has_filter: traits.has_filter,
-            is_envoy: traits.is_envoy,
+            series: facts.series,
+            has_filter: facts.has_filter,
+            is_envoy: facts.is_envoy,
             error,
         }
     }

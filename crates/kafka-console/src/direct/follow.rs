@@ -21,17 +21,21 @@ pub(crate) struct Follower {
     entries: Vec<Entry>,
     /// Number of the scrape that is running, or ran last.
     scrape: u32,
-    /// The last that was good, and when, in ms since 1970.
-    good: Option<(u32, i64)>,
+    /// When the last good one ended, in ms since 1970.
+    good_ms: Option<i64>,
+    /// The gauges of the last good one.
+    gauges: Vec<(SeriesId, f64)>,
+    /// Series were forgotten for want of room: what seems new may only be back.
+    crowded: bool,
     /// It is no target any more: a scrape that still runs counts nothing.
     left: bool,
-    /// What its first series was told by: whether it is an Envoy, and what the filter says of itself.
-    pub(crate) traits: Traits,
+    /// What it is, as its last good scrape told.
+    pub(crate) facts: Facts,
 }
 
 /// What a proxy has shown of itself in its last good scrape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Traits {
+pub(crate) struct Facts {
     /// Series that are kept.
     pub(crate) series: u64,
     /// Any series of Envoy's own.
@@ -47,7 +51,7 @@ pub(crate) struct Traits {
 /// One series of one proxy.
 #[derive(Debug)]
 struct Entry {
-    /// `None` where the store had no room.
+    /// `None` where the store had no room; it is asked again later.
     id: Option<SeriesId>,
     /// Number of the scrape that showed it last.
     seen: u32,
@@ -67,13 +71,16 @@ pub(crate) struct Scrape {
     known: Vec<(u32, f64)>,
     new: Vec<New>,
     new_places: HashMap<u64, (), BuildHasherDefault<Same>>,
-    traits: Traits,
+    facts: Facts,
     last_name: Option<(Vec<u8>, Option<Part>)>,
 }
 
+/// A series that the store is to take.
 #[derive(Debug)]
 struct New {
     hash: u64,
+    /// Where it lies in `entries`, if the store had no room for it before.
+    refused: Option<u32>,
     part: Part,
     values: Box<[Box<str>]>,
     value: f64,
@@ -94,12 +101,14 @@ pub(crate) enum Bad {
 
 /// Longer than any line with labels as long as the filter makes them.
 pub(crate) const LINE_BYTES_MAX: usize = 64 << 10;
-/// Series of one proxy.
+/// Series that one proxy shows, and those of it that are remembered.
 pub(crate) const PROXY_SERIES_MAX: usize = 50_000;
 /// A label value is at most 255 bytes, each of which the filter may write as three.
 const LABEL_BYTES_MAX: usize = 1024;
 /// What a proxy no longer shows is forgotten after so many scrapes.
 const FORGOTTEN_AFTER: u32 = 360;
+/// A series that was refused is tried again in one of so many scrapes.
+const RETRIED_AFTER: u64 = 8;
 
 impl Follower {
     /// Begins to read a body.
@@ -142,7 +151,7 @@ impl Follower {
         let bad = |flaw| Bad::Line(scrape.lines, flaw);
         let Some(name) = text::name(line).map_err(bad)? else { return Ok(()) };
         if !name.starts_with(b"kafka_") {
-            scrape.traits.is_envoy |= name.starts_with(b"envoy_");
+            scrape.facts.is_envoy |= name.starts_with(b"envoy_");
             return Ok(());
         }
         let part = match &scrape.last_name {
@@ -169,23 +178,27 @@ impl Follower {
         sample: &text::Sample<'_>,
     ) -> Result<(), Bad> {
         let hash = HASHES.hash_one(sample.series);
+        let mut refused = None;
         if let Some(place) = self.places.get(&hash) {
             let Some(entry) = self.entries.get_mut(index(*place)) else { return Ok(()) };
             if entry.seen == self.scrape {
-                scrape.traits.duplicates += 1;
+                scrape.facts.duplicates += 1;
                 return Ok(());
             }
             entry.seen = self.scrape;
-            scrape.known.push((*place, sample.value));
+            let is_retried = entry.id.is_none()
+                && hash.wrapping_add(u64::from(self.scrape)).is_multiple_of(RETRIED_AFTER);
+            if !is_retried {
+                scrape.room()?;
+                scrape.known.push((*place, sample.value));
+                return Ok(());
+            }
+            refused = Some(*place);
+        } else if scrape.new_places.insert(hash, ()).is_some() {
+            scrape.facts.duplicates += 1;
             return Ok(());
         }
-        if scrape.new_places.insert(hash, ()).is_some() {
-            scrape.traits.duplicates += 1;
-            return Ok(());
-        }
-        if scrape.known.len() + scrape.new.len() >= PROXY_SERIES_MAX {
-            return Err(Bad::ManySeries);
-        }
+        scrape.room()?;
         let mut values: Vec<Box<str>> = vec!["".into(); part.width()];
         text::labels(sample.labels, |label, value| {
             if let Some(slot) = part.place(label).and_then(|place| values.get_mut(place)) {
@@ -193,7 +206,7 @@ impl Follower {
             }
         })
         .map_err(|flaw| Bad::Line(scrape.lines, flaw))?;
-        scrape.new.push(New { hash, part, values: values.into(), value: sample.value });
+        scrape.new.push(New { hash, refused, part, values: values.into(), value: sample.value });
         Ok(())
     }
 
@@ -214,63 +227,47 @@ impl Follower {
         if self.left {
             return Ok(());
         }
-        let known = self.good.is_some_and(|(_, then)| now_ms.saturating_sub(then) <= gap_ms);
-        let mut traits = scrape.traits;
-        traits.series = 0;
+        let known = self.good_ms.is_some_and(|then| now_ms.saturating_sub(then) <= gap_ms);
+        let mut read = Counted { facts: Facts { series: 0, ..scrape.facts }, known, store };
+        self.gauges.clear();
         for (place, value) in &scrape.known {
             let Some(entry) = self.entries.get_mut(index(*place)) else { continue };
             let before = std::mem::replace(&mut entry.value, *value);
-            let Some(id) = entry.id else { continue };
-            traits.note(entry, id);
-            if !entry.gauge {
-                let grown = if *value >= before { *value - before } else { *value };
-                store.grow(id, if known { grown } else { 0.0 });
-            }
+            let grown = if *value >= before { *value - before } else { *value };
+            read.count(entry, grown, &mut self.gauges);
         }
-        self.places.reserve(scrape.new.len());
-        self.entries.reserve_exact(scrape.new.len());
-        for New { hash, part, values, value } in scrape.new {
-            let id = store.take(part, &values);
-            let name = part.metric.name;
-            let entry = Entry {
-                id,
-                seen: self.scrape,
-                gauge: part.is_gauge(),
-                filter: name.starts_with("kafka_filter_"),
-                build: name == "kafka_filter_build_info",
-                value,
-            };
-            if let Some(id) = id {
-                traits.note(&entry, id);
-                if !entry.gauge {
-                    store.grow(id, if known { value } else { 0.0 });
-                }
-            }
-            self.places.insert(hash, u32::try_from(self.entries.len()).unwrap_or(u32::MAX));
+        for again in &scrape.new {
+            let Some(place) = again.refused else { continue };
+            let Some(entry) = self.entries.get_mut(index(place)) else { continue };
+            entry.id = read.store.take_again(again.part, &again.values);
+            entry.value = again.value;
+            // What it was when it was refused is not known to anybody.
+            read.count(entry, 0.0, &mut self.gauges);
+        }
+        let new = scrape.new.iter().filter(|new| new.refused.is_none());
+        let count = new.clone().count();
+        self.make_room(count, read.store);
+        for new in new {
+            let entry = Entry::new(new, self.scrape, read.store.take(new.part, &new.values));
+            read.count(&entry, if self.crowded { 0.0 } else { new.value }, &mut self.gauges);
+            self.places.insert(new.hash, u32::try_from(self.entries.len()).unwrap_or(u32::MAX));
             self.entries.push(entry);
         }
-        self.traits = traits;
-        self.good = Some((self.scrape, now_ms));
-        self.forget(store);
+        self.facts = read.facts;
+        self.good_ms = Some(now_ms);
         Ok(())
     }
 
     /// Shows the gauges of the last good scrape in the open tick.
     pub(crate) fn show_gauges(&self, store: &mut Store) {
-        let Some((good, _)) = self.good else { return };
-        for entry in self.entries.iter().filter(|entry| entry.gauge) {
-            // One that the running scrape has reached already was in the last good one, or is new to both.
-            if entry.seen >= good
-                && let Some(id) = entry.id
-            {
-                store.show(id, entry.value);
-            }
+        for (id, value) in &self.gauges {
+            store.show(*id, *value);
         }
     }
 
     /// When the last good scrape was, in ms since 1970.
     pub(crate) fn good_ms(&self) -> Option<i64> {
-        self.good.map(|(_, then)| then)
+        self.good_ms
     }
 
     /// The proxy is gone: gives all its series back.
@@ -279,16 +276,26 @@ impl Follower {
             entry.id.into_iter().for_each(|id| store.give_back(id));
         }
         self.places.clear();
-        self.good = None;
+        self.gauges.clear();
+        self.good_ms = None;
         self.left = true;
     }
 
-    /// Drops what the proxy has not shown for long.
-    fn forget(&mut self, store: &mut Store) {
-        if !self.scrape.is_multiple_of(FORGOTTEN_AFTER) {
-            return;
+    /// Before so many new series: drops what the proxy has not shown for long, and all that the running scrape does not
+    /// show where both together would be too many.
+    fn make_room(&mut self, new: usize, store: &mut Store) {
+        if self.entries.len() + new > PROXY_SERIES_MAX {
+            self.crowded = true;
+            self.forget(self.scrape, store);
+        } else if self.scrape.is_multiple_of(FORGOTTEN_AFTER) {
+            self.forget(self.scrape.saturating_sub(FORGOTTEN_AFTER), store);
         }
-        let oldest = self.scrape.saturating_sub(FORGOTTEN_AFTER);
+        self.places.reserve(new);
+        self.entries.reserve_exact(new);
+    }
+
+    /// Drops what was shown last before a scrape.
+    fn forget(&mut self, oldest: u32, store: &mut Store) {
         let mut moved = vec![None; self.entries.len()];
         let mut kept = 0_u32;
         let mut at = 0;
@@ -315,13 +322,50 @@ impl Follower {
     }
 }
 
-impl Traits {
-    /// What a series says of its proxy.
-    fn note(&mut self, entry: &Entry, id: SeriesId) {
-        self.series += 1;
-        self.has_filter |= entry.filter;
+impl Scrape {
+    fn room(&self) -> Result<(), Bad> {
+        if self.known.len() + self.new.len() >= PROXY_SERIES_MAX {
+            return Err(Bad::ManySeries);
+        }
+        Ok(())
+    }
+}
+
+impl Entry {
+    fn new(new: &New, scrape: u32, id: Option<SeriesId>) -> Self {
+        let name = new.part.metric.name;
+        Self {
+            id,
+            seen: scrape,
+            gauge: new.part.is_gauge(),
+            filter: name.starts_with("kafka_filter_"),
+            build: name == "kafka_filter_build_info",
+            value: new.value,
+        }
+    }
+}
+
+/// A scrape that counts.
+struct Counted<'a> {
+    facts: Facts,
+    /// Whether the proxy is: of one that is new, growth says nothing.
+    known: bool,
+    store: &'a mut Store,
+}
+
+impl Counted<'_> {
+    /// One series, and what it says of its proxy.
+    fn count(&mut self, entry: &Entry, grown: f64, gauges: &mut Vec<(SeriesId, f64)>) {
+        let Some(id) = entry.id else { return };
+        self.facts.series += 1;
+        self.facts.has_filter |= entry.filter;
         if entry.build && entry.value > 0.0 {
-            self.build = Some(id);
+            self.facts.build = Some(id);
+        }
+        if entry.gauge {
+            gauges.push((id, entry.value));
+        } else {
+            self.store.grow(id, if self.known { grown } else { 0.0 });
         }
     }
 }

@@ -136,9 +136,15 @@ impl Store {
 
     /// The series with these label values, for one proxy more; `None` where a bound is reached.
     pub(crate) fn take(&mut self, part: Part, values: &[Box<str>]) -> Option<SeriesId> {
+        let found = self.take_again(part, values);
+        self.refused += u64::from(found.is_none());
+        found
+    }
+
+    /// As [`take`](Self::take), for one that was refused before and is counted among those.
+    pub(crate) fn take_again(&mut self, part: Part, values: &[Box<str>]) -> Option<SeriesId> {
         let limits = self.limits;
         if self.followed >= limits.followed_max || self.symbols.bytes() >= limits.label_bytes_max {
-            self.refused += 1;
             return None;
         }
         let labels: Vec<Symbol> = values.iter().map(|value| self.symbols.take(value)).collect();
@@ -153,7 +159,6 @@ impl Store {
         }
         if self.len() >= limits.series_max {
             labels.into_iter().for_each(|symbol| self.symbols.give_back(symbol));
-            self.refused += 1;
             return None;
         }
         self.followed += 1;

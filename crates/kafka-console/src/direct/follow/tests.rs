@@ -161,8 +161,8 @@ fn a_body_counts_the_same_in_any_pieces() {
         lab.scrape_in_pieces(&mut proxy, &body, size).unwrap();
         lab.close(&[&proxy]);
         assert_eq!(lab.requests(), [None, number(10.0)], "in pieces of {size}");
-        assert!(proxy.traits.is_envoy && proxy.traits.has_filter);
-        assert_eq!(proxy.traits.series, 1, "only what the catalog has");
+        assert!(proxy.facts.is_envoy && proxy.facts.has_filter);
+        assert_eq!(proxy.facts.series, 1, "only what the catalog has");
     }
 }
 
@@ -214,7 +214,7 @@ fn of_a_series_that_stands_twice_the_first_counts() {
     for count in [10, 15] {
         let body = format!("{}{}", requests(count), requests(count + 1000));
         lab.scrape(&mut proxy, &body).unwrap();
-        assert_eq!(proxy.traits.duplicates, 1);
+        assert_eq!(proxy.facts.duplicates, 1);
         lab.close(&[&proxy]);
     }
     assert_eq!(lab.requests(), [None, number(5.0)]);
@@ -282,7 +282,7 @@ fn a_proxy_says_what_runs_there() {
         )
     };
     lab.scrape(&mut proxy, &format!("{}{}", build("0.1.0", 0), build("0.2.0", 1))).unwrap();
-    let id = proxy.traits.build.unwrap();
+    let id = proxy.facts.build.unwrap();
     let labels: Vec<&str> = lab
         .store
         .series(id)
@@ -310,4 +310,82 @@ fn what_a_proxy_no_longer_shows_is_forgotten() {
         lab.close(&[]);
     }
     assert_eq!(lab.store.len(), 1, "the history of the other is over");
+}
+
+#[test]
+fn a_proxy_that_is_always_new_takes_no_more_than_its_room() {
+    const EACH: usize = PROXY_SERIES_MAX / 5 * 3;
+    let (mut lab, mut proxy) = (Lab::new(), Follower::default());
+    for round in 0..4 {
+        let mut body = requests(10 * (round + 1));
+        for number in 0..EACH {
+            body += &requests(7).replace("Produce", &format!("{round}-{number}"));
+        }
+        lab.scrape(&mut proxy, &body).unwrap();
+        lab.close(&[&proxy]);
+        assert!(proxy.entries.len() <= PROXY_SERIES_MAX, "{}", proxy.entries.len());
+        assert_eq!(proxy.places.len(), proxy.entries.len());
+        assert_eq!(lab.store.followed(), proxy.entries.len());
+    }
+    // What was forgotten may come back: only what stays is counted.
+    assert_eq!(lab.requests(), [None, number(10.0), number(10.0), number(10.0)]);
+}
+
+#[test]
+fn a_body_of_known_and_new_series_is_bounded_too() {
+    let many = |name: &str| -> String {
+        let line = |number| requests(7).replace("Produce", &format!("{name}{number}"));
+        (0..PROXY_SERIES_MAX / 5 * 3).map(line).collect()
+    };
+    let (mut lab, mut proxy) = (Lab::new(), Follower::default());
+    lab.scrape(&mut proxy, &many("a")).unwrap();
+    let new_first = format!("{}{}", many("b"), many("a"));
+    assert_eq!(lab.scrape(&mut proxy, &new_first), Err(Bad::ManySeries));
+}
+
+#[test]
+fn what_the_store_had_no_room_for_is_tried_again() {
+    let mut lab = Lab::new();
+    lab.store = Store::new(Limits { followed_max: 2, ..Limits::of(Duration::from_secs(3600)) });
+    let (mut flood, mut healthy) = (Follower::default(), Follower::default());
+    lab.scrape(&mut healthy, "envoy_x 1\n").unwrap();
+    let other = requests(1).replace("Produce", "Fetch");
+    lab.scrape(&mut flood, &format!("{other}{}", other.replace("Fetch", "Metadata"))).unwrap();
+    lab.close(&[]);
+    let mut count = 1_000_000;
+    let mut rounds = |lab: &mut Lab| {
+        for _ in 0..2 * RETRIED_AFTER {
+            count += 5;
+            lab.scrape(&mut healthy, &requests(count)).unwrap();
+            lab.close(&[&healthy]);
+        }
+    };
+    rounds(&mut lab);
+    assert_eq!((lab.store.followed(), lab.store.refused()), (2, 1), "it is refused once");
+    flood.leave(&mut lab.store);
+    rounds(&mut lab);
+    let counted = lab.requests();
+    assert_eq!(counted.last(), Some(&number(5.0)));
+    let most = counted.iter().flatten().fold(0.0_f64, |most, count| most.max(*count));
+    assert!(most <= 5.0, "no jump: {counted:?}");
+}
+
+#[test]
+fn a_gauge_that_is_back_shows_with_the_scrape_that_has_it() {
+    let lag = |records: u64| {
+        format!("kafka_filter_group_lag_records{{topic=\"orders\",group=\"g\"}} {records}\n")
+    };
+    let (mut lab, mut proxy) = (Lab::new(), Follower::default());
+    lab.scrape(&mut proxy, &lag(100)).unwrap();
+    lab.close(&[&proxy]);
+    lab.scrape(&mut proxy, "envoy_x 1\n").unwrap();
+    lab.close(&[&proxy]);
+    let mut running = proxy.begin();
+    proxy.read(&mut running, lag(50).as_bytes()).unwrap();
+    lab.close(&[&proxy]);
+    proxy.commit(running, &mut lab.store, lab.now_ms, GAP_MS).unwrap();
+    lab.close(&[&proxy]);
+    let select = Select { metric: "kafka_filter_group_lag_records", matchers: vec![], by: &[] };
+    let shown = lab.lines(&Expr::Gauge(select, Fold::Sum)).remove(0).1;
+    assert_eq!(shown, [number(100.0), None, None, number(50.0)]);
 }
