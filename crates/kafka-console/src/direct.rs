@@ -254,7 +254,7 @@ fn lines(
         missing = times_ms.len() - evaluation.points();
         evaluation.lines(expr)
     };
-    // The store is swept once in many ticks, so that the second time it is not.
+    // The store is revised in few ticks, so that the second time it mostly is not.
     let in_pieces = (0..2).find_map(|_| evaluate(Reading::Pieces(store)).ok());
     let mut lines = in_pieces.unwrap_or_else(|| {
         let store = store.piece();

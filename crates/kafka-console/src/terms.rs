@@ -11,9 +11,9 @@ use serde::Serialize;
 pub struct DirectSettings {
     /// URLs; one without a path gets `path`.
     pub proxies: Vec<String>,
-    /// Lists of targets as Prometheus's `file_sd_configs` reads them, JSON or YAML. Read anew before each scrape.
+    /// Lists of targets as Prometheus's `file_sd_configs` reads them, JSON or YAML. Read anew as often as is scraped.
     pub proxies_files: Vec<PathBuf>,
-    /// `host:port` names; every address that one resolves to is a target. Resolved anew before each scrape.
+    /// `host:port` names; every address that one resolves to is a target. Resolved anew as often as is scraped.
     pub proxies_dns: Vec<String>,
     /// Of targets that have none: `/stats/prometheus`.
     pub path: String,

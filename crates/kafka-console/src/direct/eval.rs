@@ -41,14 +41,14 @@ pub(crate) enum Reading<'a> {
     Whole(&'a Store),
 }
 
-/// The store was swept, and may lack what has been seen before.
+/// The store was swept, and may lack what has been seen before, or a scrape has changed ticks that were closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Swept;
+pub(crate) struct Revised;
 
 /// Evaluates expressions at some ticks of a store: those that were closed when it began, whatever is counted since.
 pub(crate) struct Evaluation<'a> {
     reading: Reading<'a>,
-    sweeps: u64,
+    revision: u64,
     /// The tick of the first place, and the times of all, in ms since 1970.
     first: u32,
     times_ms: Vec<i64>,
@@ -78,7 +78,7 @@ impl<'a> Evaluation<'a> {
     ) -> Self {
         let begin = |store: &Store| Self {
             reading,
-            sweeps: store.sweeps(),
+            revision: store.revision(),
             first: store.first_tick(),
             times_ms: store.times_ms().iter().copied().collect(),
             interval,
@@ -99,8 +99,8 @@ impl<'a> Evaluation<'a> {
     /// The lines of an expression, in the order of their labels; those without any number are left out.
     ///
     /// # Errors
-    /// [`Swept`], where it reads in pieces.
-    pub(crate) fn lines(&self, expr: &Expr) -> Result<Vec<Line>, Swept> {
+    /// [`Revised`], where it reads in pieces.
+    pub(crate) fn lines(&self, expr: &Expr) -> Result<Vec<Line>, Revised> {
         let mut lines = self.unsorted(expr)?;
         lines.retain_mut(|line| {
             for point in &mut line.points {
@@ -112,7 +112,7 @@ impl<'a> Evaluation<'a> {
         Ok(lines)
     }
 
-    fn unsorted(&self, expr: &Expr) -> Result<Vec<Line>, Swept> {
+    fn unsorted(&self, expr: &Expr) -> Result<Vec<Line>, Revised> {
         Ok(match expr {
             Expr::Rate(select) => self.counters(select, Role::Plain, Span::rate)?,
             Expr::Count(select) => self.counters(select, Role::Count, Span::rate)?,
@@ -162,7 +162,7 @@ impl<'a> Evaluation<'a> {
         select: &Select,
         role: Role,
         number: impl Fn(&Span, f64) -> f64,
-    ) -> Result<Vec<Line>, Swept> {
+    ) -> Result<Vec<Line>, Revised> {
         let spans = self.spans();
         let mut lines = Vec::new();
         let sums = Sums::new(&spans, |place| self.tick(place));
@@ -183,7 +183,7 @@ impl<'a> Evaluation<'a> {
         Ok(lines)
     }
 
-    fn quantiles(&self, q: f64, select: &Select) -> Result<Vec<Line>, Swept> {
+    fn quantiles(&self, q: f64, select: &Select) -> Result<Vec<Line>, Revised> {
         let spans = self.spans();
         let mut lines = Vec::new();
         let mut buckets: Vec<Bucket> = Vec::new();
@@ -212,7 +212,7 @@ impl<'a> Evaluation<'a> {
         role: Role,
         mut fold: impl Folding,
         mut show: impl FnMut(Group),
-    ) -> Result<(), Swept> {
+    ) -> Result<(), Revised> {
         let Selection { groups, members } = self.select(select, role)?;
         let mut open: Vec<Group> = Vec::new();
         let mut before: Option<Member> = None;
@@ -249,7 +249,7 @@ impl<'a> Evaluation<'a> {
     }
 
     /// The series that an expression selects, by the labels that it keeps apart.
-    fn select(&self, select: &Select, role: Role) -> Result<Selection, Swept> {
+    fn select(&self, select: &Select, role: Role) -> Result<Selection, Revised> {
         let Some(part) = part_of(select.metric, role) else { return Ok(Selection::default()) };
         let count = self.read(|store| store.ids(part).len())?;
         let mut selecting = Selecting::new(part, select);
@@ -262,12 +262,12 @@ impl<'a> Evaluation<'a> {
         Ok(selecting.end())
     }
 
-    fn read<T>(&self, work: impl FnOnce(&Store) -> T) -> Result<T, Swept> {
+    fn read<T>(&self, work: impl FnOnce(&Store) -> T) -> Result<T, Revised> {
         match self.reading {
             Reading::Whole(store) => Ok(work(store)),
             Reading::Pieces(pieces) => {
                 let store = pieces.piece();
-                if store.sweeps() == self.sweeps { Ok(work(&store)) } else { Err(Swept) }
+                if store.revision() == self.revision { Ok(work(&store)) } else { Err(Revised) }
             }
         }
     }

@@ -3,6 +3,7 @@
 //! A scrape counts whole or not at all, as with Prometheus: what is read is laid aside until the body has ended well.
 //! A counter that fell was started anew and counts from 0. A series that a known proxy had not shown before counts from
 //! 0 too; of a proxy that is new, or comes back after a long time, the first scrape only says where its counters stand.
+//! What a scrape counted that others before it have missed is spread over the ticks since the last good one.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
@@ -11,7 +12,7 @@ use std::sync::LazyLock;
 use kafka_console_text::{self as text, Flaw};
 
 use super::kept::{self, Part};
-use super::store::{SeriesId, Store};
+use super::store::{Missed, SeriesId, Store};
 
 /// One proxy.
 #[derive(Debug, Default)]
@@ -21,8 +22,8 @@ pub(crate) struct Follower {
     entries: Vec<Entry>,
     /// Number of the scrape that is running, or ran last.
     scrape: u32,
-    /// When the last good one ended, in ms since 1970.
-    good_ms: Option<i64>,
+    /// The tick in which the last good one counted, and when it ended, in ms since 1970.
+    good: Option<(u32, i64)>,
     /// The gauges of the last good one.
     gauges: Vec<(SeriesId, f64)>,
     /// Series were forgotten for want of room: what seems new may only be back.
@@ -227,8 +228,9 @@ impl Follower {
         if self.left {
             return Ok(());
         }
-        let known = self.good_ms.is_some_and(|then| now_ms.saturating_sub(then) <= gap_ms);
-        let mut read = Counted { facts: Facts { series: 0, ..scrape.facts }, known, store };
+        let good = self.good.filter(|(_, then)| now_ms.saturating_sub(*then) <= gap_ms);
+        let missed = good.map(|good| store.missed(good, now_ms));
+        let mut read = Counted { facts: Facts { series: 0, ..scrape.facts }, missed, store };
         self.gauges.clear();
         for (place, value) in &scrape.known {
             let Some(entry) = self.entries.get_mut(index(*place)) else { continue };
@@ -254,7 +256,7 @@ impl Follower {
             self.entries.push(entry);
         }
         self.facts = read.facts;
-        self.good_ms = Some(now_ms);
+        self.good = Some((store.open_tick(), now_ms));
         Ok(())
     }
 
@@ -267,7 +269,7 @@ impl Follower {
 
     /// When the last good scrape was, in ms since 1970.
     pub(crate) fn good_ms(&self) -> Option<i64> {
-        self.good_ms
+        self.good.map(|(_, then)| then)
     }
 
     /// The proxy is gone: gives all its series back.
@@ -277,7 +279,7 @@ impl Follower {
         }
         self.places.clear();
         self.gauges.clear();
-        self.good_ms = None;
+        self.good = None;
         self.left = true;
     }
 
@@ -348,8 +350,8 @@ impl Entry {
 /// A scrape that counts.
 struct Counted<'a> {
     facts: Facts,
-    /// Whether the proxy is: of one that is new, growth says nothing.
-    known: bool,
+    /// Since the last one; `None` of a proxy that is new, whose growth says nothing.
+    missed: Option<Missed>,
     store: &'a mut Store,
 }
 
@@ -365,7 +367,11 @@ impl Counted<'_> {
         if entry.gauge {
             gauges.push((id, entry.value));
         } else {
-            self.store.grow(id, if self.known { grown } else { 0.0 });
+            match &self.missed {
+                None => self.store.grow(id, 0.0),
+                Some(missed) if missed.is_empty() => self.store.grow(id, grown),
+                Some(missed) => self.store.grow_over(missed, id, grown),
+            }
         }
     }
 }

@@ -28,8 +28,8 @@ impl Ring {
     pub(crate) fn push(&mut self, tick: u32, value: Option<f64>) -> usize {
         let (number, offset) = (tick / CHUNK_TICKS, low_byte(tick % CHUNK_TICKS));
         let before = self.tail_bytes();
-        if self.covers(tick) {
-            write(&mut self.chunks, offset, value);
+        if let Some(chunk) = self.chunks.last_mut().filter(|chunk| chunk.number == number) {
+            chunk.write(offset, value);
             return self.tail_bytes().saturating_sub(before);
         }
         if let Some(full) = self.chunks.last_mut() {
@@ -38,9 +38,25 @@ impl Ring {
         let freed = before.saturating_sub(self.tail_bytes());
         // Most series have few chunks, and a vector that grows by itself begins with room for four.
         self.chunks.reserve_exact(1);
-        self.chunks.push(Chunk { number, last: 0, bytes: Vec::with_capacity(FIRST_BYTES) });
-        write(&mut self.chunks, offset, value);
+        let mut chunk = Chunk::new(number);
+        chunk.write(offset, value);
+        self.chunks.push(chunk);
         (CHUNK_BYTES + self.tail_bytes()).saturating_sub(freed)
+    }
+
+    /// Adds to what a counter grew by in ticks that may be older than others, rising. Writes their chunks anew.
+    pub(crate) fn add(&mut self, grown: &[(u32, f64)]) {
+        for ticks in grown.chunk_by(|a, b| a.0 / CHUNK_TICKS == b.0 / CHUNK_TICKS) {
+            let number = ticks.first().map_or(0, |(tick, _)| tick / CHUNK_TICKS);
+            let place = self.chunks.partition_point(|chunk| chunk.number < number);
+            if self.chunks.get(place).is_none_or(|chunk| chunk.number != number) {
+                self.chunks.reserve_exact(1);
+                self.chunks.insert(place, Chunk::new(number));
+            }
+            if let Some(chunk) = self.chunks.get_mut(place) {
+                chunk.add(ticks);
+            }
+        }
     }
 
     /// Whether a chunk has been begun in which this tick lies.
@@ -86,19 +102,44 @@ impl Ring {
     }
 }
 
-fn write(chunks: &mut [Chunk], offset: u8, value: Option<f64>) {
-    let Some(chunk) = chunks.last_mut() else { return };
-    chunk.bytes.push(offset.saturating_sub(chunk.last));
-    chunk.last = offset;
-    match value {
-        None => chunk.bytes.push(ABSENT),
-        Some(value) => match whole(value) {
-            Some(whole) => varint(&mut chunk.bytes, whole + FIRST_WHOLE),
-            None => {
-                chunk.bytes.push(RAW);
-                chunk.bytes.extend(value.to_le_bytes());
-            }
-        },
+impl Chunk {
+    fn new(number: u32) -> Self {
+        Self { number, last: 0, bytes: Vec::with_capacity(FIRST_BYTES) }
+    }
+
+    fn write(&mut self, offset: u8, value: Option<f64>) {
+        self.bytes.push(offset.saturating_sub(self.last));
+        self.last = offset;
+        match value {
+            None => self.bytes.push(ABSENT),
+            Some(value) => match whole(value) {
+                Some(whole) => varint(&mut self.bytes, whole + FIRST_WHOLE),
+                None => {
+                    self.bytes.push(RAW);
+                    self.bytes.extend(value.to_le_bytes());
+                }
+            },
+        }
+    }
+
+    fn add(&mut self, grown: &[(u32, f64)]) {
+        // A tick without growth has no entry.
+        let mut sums = [0.0; CHUNK_TICKS as usize];
+        let mut add = |offset: u32, by: f64| {
+            let slot = usize::try_from(offset).ok().and_then(|offset| sums.get_mut(offset));
+            slot.into_iter().for_each(|sum| *sum += by);
+        };
+        let (mut offset, mut bytes) = (0, self.bytes.as_slice());
+        while let Some((gap, value)) = read(&mut bytes) {
+            offset += gap;
+            add(offset, value.unwrap_or(0.0));
+        }
+        grown.iter().for_each(|(tick, by)| add(tick % CHUNK_TICKS, *by));
+        self.bytes.clear();
+        self.last = 0;
+        for (offset, sum) in (0_u8..).zip(sums).filter(|(_, sum)| *sum != 0.0) {
+            self.write(offset, Some(sum));
+        }
     }
 }
 
@@ -195,6 +236,28 @@ mod tests {
         assert_eq!(all(&ring, 65), entries[3..], "from the chunk of the tick on");
         assert!(ring.bytes() <= grown, "{} > {grown}", ring.bytes());
         assert!(ring.covers(4031) && !ring.covers(4032));
+    }
+
+    #[test]
+    fn growth_is_added_to_ticks_that_are_past() {
+        let mut ring = Ring::default();
+        for (tick, by) in [(10, 1.0), (12, 2.5), (63, 3.0), (200, 4.0)] {
+            ring.push(tick, Some(by));
+        }
+        ring.add(&[(11, 7.0), (12, 0.5), (13, 300.0), (64, 8.0), (130, 9.0)]);
+        ring.push(201, Some(5.0));
+        let expected = [
+            (10, 1.0),
+            (11, 7.0),
+            (12, 3.0),
+            (13, 300.0),
+            (63, 3.0),
+            (64, 8.0),
+            (130, 9.0),
+            (200, 4.0),
+            (201, 5.0),
+        ];
+        assert_eq!(all(&ring, 0), expected.map(|(tick, by)| (tick, Some(by))));
     }
 
     #[test]

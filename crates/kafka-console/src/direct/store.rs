@@ -65,8 +65,13 @@ pub(crate) struct Store {
     followed: usize,
     refused: u64,
     history_bytes: usize,
-    sweeps: u64,
+    revision: u64,
 }
+
+/// Closed ticks that a scrape is of besides the open one, because scrapes before it were missed; and how much of the
+/// time since the last one had passed by the end of each.
+#[derive(Debug, Default)]
+pub(crate) struct Missed(Vec<(u32, f64)>);
 
 /// One history.
 #[derive(Debug)]
@@ -94,6 +99,13 @@ struct Gauge {
     shown_sum: Option<f64>,
     shown_max: Option<f64>,
     highest: Ring,
+}
+
+impl Missed {
+    /// Whether the open tick is all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 impl Series {
@@ -130,7 +142,7 @@ impl Store {
             followed: 0,
             refused: 0,
             history_bytes: 0,
-            sweeps: 0,
+            revision: 0,
         }
     }
 
@@ -218,6 +230,43 @@ impl Store {
         }
     }
 
+    /// What a scrape of now has missed since one of another tick. Nothing, mostly.
+    pub(crate) fn missed(&mut self, (tick, then_ms): (u32, i64), now_ms: i64) -> Missed {
+        let passed = |time: i64| number(time.saturating_sub(then_ms).max(0));
+        let skipped = tick.saturating_add(1).saturating_sub(self.first);
+        let closed = self.times_ms.iter().enumerate().skip(place(skipped));
+        let closed = closed.filter_map(|(at, time)| {
+            let tick = self.first.saturating_add(u32::try_from(at).ok()?);
+            Some((tick, (passed(*time) / passed(now_ms)).min(1.0)))
+        });
+        let missed: Vec<(u32, f64)> = closed.filter(|(_, share)| share.is_finite()).collect();
+        self.revision += u64::from(!missed.is_empty());
+        Missed(missed)
+    }
+
+    /// As [`grow`](Self::grow): what was counted is spread evenly over the time, as Prometheus takes it to be.
+    pub(crate) fn grow_over(&mut self, missed: &Missed, id: SeriesId, by: f64) {
+        let mut before = 0.0;
+        let mut grown = Vec::new();
+        for (tick, share) in &missed.0 {
+            // Whole numbers stay whole: they are counts, and small where they are kept.
+            let up_to = if by.fract() == 0.0 { (by * share).floor() } else { by * share };
+            if up_to > before {
+                grown.push((*tick, up_to - before));
+                before = up_to;
+            }
+        }
+        if !grown.is_empty()
+            && let Some(series) = self.series_mut(id.0)
+        {
+            let bytes = series.ring.bytes();
+            series.ring.add(&grown);
+            let more = series.ring.bytes();
+            self.history_bytes = (self.history_bytes + more).saturating_sub(bytes);
+        }
+        self.grow(id, by - before);
+    }
+
     /// What a gauge is at one proxy in the open tick.
     pub(crate) fn show(&mut self, id: SeriesId, value: f64) {
         let tick = self.open_tick();
@@ -301,7 +350,7 @@ impl Store {
             self.ids.iter_mut().for_each(|ids| ids.retain(|id| is_there(id.0)));
         }
         self.history_bytes = bytes;
-        self.sweeps += 1;
+        self.revision += 1;
     }
 
     /// The series of a part. Between two sweeps more are only added to its end.
@@ -309,9 +358,10 @@ impl Store {
         self.ids.get(usize::from(part.id)).map_or(&[], Vec::as_slice)
     }
 
-    /// How often history and series were forgotten. Symbols, and what a closed tick has, hold until the next time.
-    pub(crate) fn sweeps(&self) -> u64 {
-        self.sweeps
+    /// How often history and series were forgotten, or closed ticks written anew. Symbols, and what a closed tick has,
+    /// hold until the next time.
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// One series.
@@ -354,7 +404,8 @@ impl Store {
         self.history_bytes
     }
 
-    fn open_tick(&self) -> u32 {
+    /// The number of the tick that is open.
+    pub(crate) fn open_tick(&self) -> u32 {
         self.first.saturating_add(u32::try_from(self.times_ms.len()).unwrap_or(u32::MAX))
     }
 
@@ -382,6 +433,12 @@ fn close_gauge(series: &mut Series, tick: u32) -> usize {
 /// In ms; a history of ages is none that anybody has.
 pub(crate) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Times are far below 2^53 ms.
+#[allow(clippy::cast_precision_loss)]
+fn number(millis: i64) -> f64 {
+    millis as f64
 }
 
 fn place(id: u32) -> usize {

@@ -22,7 +22,7 @@ pub(crate) fn quantile(q: f64, buckets: &mut Vec<Bucket>) -> Option<f64> {
         }
         same
     });
-    // Proxies are scraped one after the other, so that a sum may fall from one bucket to the next by a little.
+    // A proxy counts on while it writes its buckets, so that a sum may fall from one to the next by a little.
     let mut highest = 0.0_f64;
     for bucket in buckets.iter_mut() {
         highest = highest.max(bucket.count);

@@ -1,7 +1,7 @@
 //! Which series an expression is about: found in pieces, between which others may write.
 //!
-//! What a piece has seen stays true until the store is swept: series are only added, and one that is new counts in no
-//! tick that has been closed.
+//! What a piece has seen stays true until the store's next revision: series are only added, and one that is new counts
+//! in no tick that has been closed.
 
 use std::collections::HashMap;
 

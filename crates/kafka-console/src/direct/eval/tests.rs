@@ -274,14 +274,14 @@ fn an_answer_is_of_one_tick_whatever_is_counted_meanwhile() {
     let expr = Expr::Increase(select(ERRORS, &["topic"]));
     let (mut whole, mut swept) = (0, 0);
     for _ in 0..100 {
-        let (mut at, sweeps) = (0.0, shared.store.read().unwrap().sweeps());
+        let (mut at, revision) = (0.0, shared.store.read().unwrap().revision());
         let newest = |store: &Store| {
             at = seconds(*store.times_ms().back().unwrap()) / 10.0;
             vec![store.times_ms().len() - 1]
         };
         let before = number.get();
         let lines = Evaluation::new(Reading::Pieces(&shared), TEN, TEN, newest).lines(&expr);
-        let was_swept = shared.store.read().unwrap().sweeps() > sweeps;
+        let was_swept = shared.store.read().unwrap().revision() > revision;
         let Ok(mut lines) = lines else {
             assert!(was_swept, "no answer, and no sweep");
             swept += 1;

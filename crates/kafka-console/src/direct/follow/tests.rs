@@ -43,8 +43,12 @@ impl Lab {
     }
 
     fn lines(&self, expr: &Expr) -> Vec<(String, Vec<Option<f64>>)> {
+        self.lines_over(TEN, expr)
+    }
+
+    fn lines_over(&self, window: Duration, expr: &Expr) -> Vec<(String, Vec<Option<f64>>)> {
         let all = |store: &Store| (0..store.times_ms().len()).collect();
-        let evaluation = Evaluation::new(Reading::Whole(&self.store), TEN, TEN, all);
+        let evaluation = Evaluation::new(Reading::Whole(&self.store), TEN, window, all);
         let lines = evaluation.lines(expr).unwrap();
         lines.into_iter().map(|line| (line.labels.join(" "), line.points)).collect()
     }
@@ -146,8 +150,8 @@ fn half_a_body_counts_nothing() {
     lab.close(&[&proxy]);
     lab.scrape(&mut proxy, &body).unwrap();
     lab.close(&[&proxy]);
-    // In between it was there and counted nothing that is known.
-    assert_eq!(lab.requests(), [None, number(0.0), number(10.0)]);
+    // It is one scrape of the time of two.
+    assert_eq!(lab.requests(), [None, number(5.0), number(5.0)]);
 }
 
 #[test]
@@ -388,4 +392,71 @@ fn a_gauge_that_is_back_shows_with_the_scrape_that_has_it() {
     let select = Select { metric: "kafka_filter_group_lag_records", matchers: vec![], by: &[] };
     let shown = lab.lines(&Expr::Gauge(select, Fold::Sum)).remove(0).1;
     assert_eq!(shown, [number(100.0), None, None, number(50.0)]);
+}
+
+#[test]
+fn what_was_counted_while_scrapes_were_missed_is_spread_over_them() {
+    let (mut lab, mut proxy) = (Lab::new(), Follower::default());
+    // Ten a tick, across the end of a chunk; four scrapes are missed, then three with a restart and a new series.
+    let mut stands = |lab: &mut Lab, good: bool, body: &str| {
+        if good {
+            lab.scrape(&mut proxy, body).unwrap();
+        }
+        lab.close(&[]);
+    };
+    for tick in 0..80_u64 {
+        let missed = (62..66).contains(&tick) || (70..73).contains(&tick);
+        let fetches = requests(7).replace("Produce", "Fetch");
+        let body = match tick {
+            ..70 => requests(1000 + 10 * tick),
+            _ => format!("{}{fetches}", requests(10 * (tick - 69))),
+        };
+        stands(&mut lab, !missed, &body);
+    }
+    let select = || Select { metric: "kafka_filter_requests_total", matchers: vec![], by: &[] };
+    let produced = || {
+        let matchers = vec![crate::expr::Matcher::is("request", "Produce")];
+        Expr::Increase(Select { matchers, ..select() })
+    };
+    let expected: Vec<Option<f64>> =
+        std::iter::once(None).chain((1..80).map(|_| number(10.0))).collect();
+    assert_eq!(lab.lines(&produced()).remove(0).1, expected);
+    let rate = lab.lines_over(TEN * 6, &Expr::Rate(select())).remove(0).1;
+    let most = rate.iter().flatten().fold(0.0_f64, |most, rate| most.max(*rate));
+    assert!(most <= 1.0 + 7.0 / 60.0, "{most}");
+    let all: f64 = lab.requests().iter().flatten().sum();
+    assert_eq!(all, 790.0 + 7.0, "nothing is lost and nothing counts twice");
+}
+
+#[test]
+fn a_late_scrape_counts_for_the_time_until_its_end() {
+    let (mut lab, mut proxy) = (Lab::new(), Follower::default());
+    let mut at = |lab: &mut Lab, seconds: i64, count: u64| {
+        let mut scrape = proxy.begin();
+        proxy.read(&mut scrape, requests(count).as_bytes()).unwrap();
+        let now_ms = 1_000_000 + seconds * 1000;
+        proxy.commit(scrape, &mut lab.store, now_ms, GAP_MS).unwrap();
+    };
+    at(&mut lab, 0, 1000);
+    lab.close(&[]);
+    // The tick of second 10 is closed when its scrape ends at 18.
+    lab.close(&[]);
+    at(&mut lab, 18, 1180);
+    at(&mut lab, 20, 1200);
+    lab.close(&[]);
+    assert_eq!(lab.requests(), [None, number(100.0), number(100.0)]);
+}
+
+#[test]
+fn an_answer_begins_anew_when_ticks_that_it_has_seen_are_changed() {
+    let (mut lab, mut proxy) = (Lab::new(), Follower::default());
+    lab.scrape(&mut proxy, &requests(0)).unwrap();
+    lab.close(&[]);
+    let before = lab.store.revision();
+    lab.scrape(&mut proxy, &requests(10)).unwrap();
+    lab.close(&[]);
+    assert_eq!(lab.store.revision(), before, "nothing was missed");
+    lab.close(&[]);
+    lab.scrape(&mut proxy, &requests(30)).unwrap();
+    assert!(lab.store.revision() > before);
 }
