@@ -163,15 +163,15 @@ async fn read_file(path: &Path, default_path: &str) -> Result<Vec<Target>, Strin
     parse(&text, path.extension().is_some_and(|extension| extension == "json"), default_path)
 }
 
-/// A list as `file_sd_configs` reads it.
+/// A list as `file_sd_configs` reads it. One of no targets is written `[]`: a file that is empty, or ends in the middle, is
+/// being written.
 fn parse(text: &str, json: bool, default_path: &str) -> Result<Vec<Target>, String> {
-    let groups: Vec<Group> = if json {
+    let groups: Option<Vec<Group>> = if json {
         serde_json::from_str(text).map_err(|error| error.to_string())?
-    } else if text.trim().is_empty() {
-        Vec::new()
     } else {
         serde_saphyr::from_str(text).map_err(|error| error.to_string())?
     };
+    let groups = groups.ok_or("is empty; a list of no targets is []")?;
     let mut targets = Vec::new();
     for Group { targets: texts, labels } in groups {
         let label = |name: &str| labels.get(name).map(String::as_str);

@@ -304,6 +304,9 @@ async fn a_list_that_changes_is_followed() {
             .await;
     assert!(state.message.unwrap().contains("proxies.yaml"));
     assert_eq!(names().await, [&*b.address]);
+    std::fs::write(&path, "").unwrap();
+    ticks(&source, 5).await;
+    assert_eq!(names().await, [&*b.address], "an empty file is being written");
     list(&[]);
     until("nobody", async || names().await.is_empty().then_some(())).await;
 }

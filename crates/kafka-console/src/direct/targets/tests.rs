@@ -54,8 +54,16 @@ fn lists_are_read_as_prometheus_reads_them() {
             ("three", "https://three.example:1/m"),
         ]
     );
-    assert_eq!(parse("", false, "/").unwrap(), []);
-    assert!(parse("", true, "/").is_err());
+    for (text, json) in [("[]", true), ("[]", false), ("[ ]\n", false)] {
+        assert_eq!(parse(text, json, "/").unwrap(), [], "{text:?}");
+    }
+    for text in
+        ["", "\n", "# nothing", "---\n", "null", "-", "- targets:", "- targets: [a:1", "- tar"]
+    {
+        for json in [true, false] {
+            assert!(parse(text, json, "/").is_err(), "{text:?}");
+        }
+    }
     assert!(parse("- targets: [ftp://x]", false, "/").is_err());
     assert!(parse("targets: x", false, "/").is_err());
 }
