@@ -112,7 +112,28 @@ impl Direct {
         }
     }
 
+    /// What is wrong with the lists is said beside what is wrong with the proxies.
     fn health(
+        &self,
+        proxies: &[Arc<Watched>],
+        age: Option<Duration>,
+        ticks: usize,
+    ) -> (Health, Option<String>, Option<String>) {
+        let (health, message, remedy) = self.health_of_proxies(proxies, age, ticks);
+        let Some(problem) = locked(&self.shared.problems).first().cloned() else {
+            return (health, message, remedy);
+        };
+        let corrected = "correct the list of proxies; it is read anew".to_owned();
+        // Without a good list nobody need be there.
+        let is_cause = age.is_none() && matches!(health, Health::Starting | Health::Empty);
+        match message {
+            Some(message) if !is_cause => (health, Some(format!("{message}; {problem}")), remedy),
+            _ if is_cause => (Health::Unreachable, Some(problem), Some(corrected)),
+            _ => (health, Some(problem), Some(corrected)),
+        }
+    }
+
+    fn health_of_proxies(
         &self,
         proxies: &[Arc<Watched>],
         age: Option<Duration>,
@@ -121,10 +142,6 @@ impl Direct {
         let say = |health, message: String, remedy: &str| {
             (health, Some(message), Some(remedy.to_owned()))
         };
-        if let Some(problem) = locked(&self.shared.problems).first().cloned() {
-            let health = if age.is_some() { Health::Ok } else { Health::Unreachable };
-            return say(health, problem, "correct the list of proxies; it is read anew");
-        }
         let down: Vec<String> = proxies
             .iter()
             .filter_map(|proxy| {

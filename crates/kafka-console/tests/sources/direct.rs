@@ -278,6 +278,28 @@ async fn each_state_says_what_to_do() {
 }
 
 #[tokio::test]
+async fn a_broken_list_does_not_hide_that_numbers_are_old() {
+    let going = counting(0);
+    let missing = DirectSettings {
+        proxies_files: vec![PathBuf::from("/nowhere/proxies.yaml")],
+        ..settings(&[&going])
+    };
+    let source = Source::direct(missing).unwrap();
+    let state =
+        until("numbers", async || Some(source.state()).filter(|state| state.health == Health::Ok))
+            .await;
+    assert!(state.message.unwrap().starts_with("/nowhere/proxies.yaml: cannot be read"));
+    drop(going);
+    let state = until("old numbers", async || {
+        Some(source.state()).filter(|state| state.health == Health::Stale)
+    })
+    .await;
+    let message = state.message.unwrap();
+    assert!(message.starts_with("no proxy answers any more; "), "{message}");
+    assert!(message.contains("; /nowhere/proxies.yaml: cannot be read"), "{message}");
+}
+
+#[tokio::test]
 async fn a_list_that_changes_is_followed() {
     let (a, b) = (counting(0), counting(0));
     let folder = tempfile::tempdir().unwrap();
