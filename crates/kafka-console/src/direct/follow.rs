@@ -6,6 +6,7 @@
 //! What a scrape counted that others before it have missed is spread over the ticks since the last good one.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 use std::sync::LazyLock;
 
@@ -100,10 +101,23 @@ pub(crate) enum Bad {
     CutOff,
 }
 
+impl fmt::Display for Bad {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(number, flaw) => write!(f, "line {number} {flaw}"),
+            Self::LongLine(number) => {
+                write!(f, "line {number} is longer than {LINE_BYTES_MAX} bytes")
+            }
+            Self::ManySeries => write!(f, "shows more than {PROXY_SERIES_MAX} series of Kafka"),
+            Self::CutOff => f.write_str("is cut off: its last line has no end"),
+        }
+    }
+}
+
 /// Longer than any line with labels as long as the filter makes them.
-pub(crate) const LINE_BYTES_MAX: usize = 64 << 10;
+const LINE_BYTES_MAX: usize = 64 << 10;
 /// Series that one proxy shows, and those of it that are remembered.
-pub(crate) const PROXY_SERIES_MAX: usize = 50_000;
+const PROXY_SERIES_MAX: usize = 50_000;
 /// A label value is at most 255 bytes, each of which the filter may write as three.
 const LABEL_BYTES_MAX: usize = 1024;
 /// What a proxy no longer shows is forgotten after so many scrapes.

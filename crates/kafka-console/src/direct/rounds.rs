@@ -5,7 +5,7 @@
 //! late counts in the next tick. Targets are listed beside the rounds, so that a slow name server delays none.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -48,6 +48,8 @@ pub(crate) struct Watched {
     pub(crate) target: Target,
     pub(crate) follower: Mutex<Follower>,
     pub(crate) status: Mutex<Status>,
+    /// Its last body was read for long.
+    pub(crate) slow: AtomicBool,
 }
 
 /// How it is with a proxy.
@@ -102,6 +104,7 @@ impl Shared {
                     target: target.clone(),
                     follower: Mutex::default(),
                     status: Mutex::default(),
+                    slow: AtomicBool::default(),
                 })
             });
             proxies.insert(target.url.clone(), watched);
@@ -130,9 +133,16 @@ impl Shared {
 
     async fn scrape(&self, scraper: &Scraper, proxy: &Watched) {
         let start = Instant::now();
-        let clock = || (self.now_ms(), millis(self.gap()));
         let (url, bytes) = (&proxy.target.url, &self.counts.bytes);
-        let done = scraper.scrape(url, &proxy.follower, &self.store, bytes, clock).await;
+        let done = match scraper.fetch(url, &proxy.slow, &proxy.follower, bytes).await {
+            Ok(scrape) => {
+                let mut follower = locked(&proxy.follower);
+                let (now_ms, gap_ms) = (self.now_ms(), millis(self.gap()));
+                let mut store = self.store.write().unwrap_or_else(PoisonError::into_inner);
+                follower.commit(scrape, &mut store, now_ms, gap_ms).map_err(|bad| bad.to_string())
+            }
+            Err(why) => Err(why),
+        };
         self.counts.scrapes.fetch_add(1, Ordering::Relaxed);
         self.counts.failed.fetch_add(u64::from(done.is_err()), Ordering::Relaxed);
         let micros = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use kafka_console::expr::{Expr, Fold, Select};
@@ -193,6 +193,56 @@ async fn who_never_answers_holds_nobody_up() {
     assert!(start.elapsed() < TICK * 15, "{:?}", start.elapsed());
     let error = proxy(&source, &hung).await.error.unwrap();
     assert_eq!(error, "does not answer within 0.15 s");
+}
+
+#[tokio::test]
+async fn who_stalls_in_the_middle_holds_nobody_up() {
+    let stalling: Vec<Fake> =
+        (0..40).map(|_| Fake::start(|_| Answer::Stall(requests(1)))).collect();
+    let count = AtomicU64::new(0);
+    // Its answers begin when all the others have begun.
+    let steady = Fake::start(move |_| {
+        std::thread::sleep(Duration::from_millis(150));
+        Answer::Text(requests(count.fetch_add(1, Ordering::Relaxed)))
+    });
+    let mut all: Vec<&Fake> = stalling.iter().collect();
+    all.push(&steady);
+    let second = Duration::from_secs(1);
+    let source = Source::direct(DirectSettings {
+        scrape_interval: second,
+        scrape_timeout: second,
+        ..settings(&all)
+    })
+    .unwrap();
+    // The first round or two tell who stalls.
+    ticks(&source, 3).await;
+    let before = counted(&source).await.unwrap_or(0.0);
+    for _ in 0..4 {
+        ticks(&source, 1).await;
+        let found = proxy(&source, &steady).await;
+        assert!(found.up && found.age.unwrap() < second, "{found:?}");
+    }
+    let after = counted(&source).await.unwrap();
+    assert!(after >= before + 3.0, "from {before} to {after}");
+    let stalled = source.proxies().await.into_iter().filter(|proxy| proxy.error.is_some()).count();
+    assert_eq!(stalled, stalling.len());
+}
+
+#[tokio::test]
+async fn who_stalled_and_answers_again_is_there_again() {
+    let stalls = Arc::new(AtomicBool::new(true));
+    let now = Arc::clone(&stalls);
+    let shaky = Fake::start(move |_| {
+        if now.load(Ordering::Relaxed) {
+            Answer::Stall(requests(1))
+        } else {
+            Answer::Text(requests(1))
+        }
+    });
+    let source = Source::direct(settings(&[&shaky])).unwrap();
+    until("an error", async || proxy(&source, &shaky).await.error).await;
+    stalls.store(false, Ordering::Relaxed);
+    until("an answer", async || proxy(&source, &shaky).await.up.then_some(())).await;
 }
 
 #[tokio::test]

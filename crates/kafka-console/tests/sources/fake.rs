@@ -14,6 +14,8 @@ pub(crate) enum Answer {
     Raw(Vec<u8>),
     /// Nothing at all, for as long as the server lives.
     Never,
+    /// 200 and the begin of a text, then nothing for as long as the server lives.
+    Stall(String),
 }
 
 /// Stops when dropped.
@@ -80,16 +82,22 @@ fn serve(
                 let _sent = connection.write_all(&bytes);
                 return;
             }
-            Answer::Never => {
-                while !stopped.load(Ordering::Relaxed) {
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-                return;
+            Answer::Never => return wait_for(stopped),
+            Answer::Stall(text) => {
+                let head = "HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n";
+                let _sent = connection.write_all(&[head.as_bytes(), text.as_bytes()].concat());
+                return wait_for(stopped);
             }
         };
         if sent.is_err() {
             return;
         }
+    }
+}
+
+fn wait_for(stopped: &AtomicBool) {
+    while !stopped.load(Ordering::Relaxed) {
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

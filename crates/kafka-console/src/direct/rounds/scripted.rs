@@ -34,7 +34,7 @@ impl Shared {
             let target = Target { name: (*name).to_owned(), url: url.clone() };
             let new = || {
                 let (follower, status) = (Mutex::default(), Mutex::default());
-                Arc::new(Watched { target, follower, status })
+                Arc::new(Watched { target, follower, status, slow: AtomicBool::default() })
             };
             let watched = locked(&self.proxies).entry(url).or_insert_with(new).clone();
             let mut follower = locked(&watched.follower);
