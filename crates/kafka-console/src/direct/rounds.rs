@@ -1,8 +1,9 @@
 //! The rounds of scrapes: at each tick every proxy is asked at the same time, and the tick closes when all that
 //! answered the last time have answered again.
 //!
-//! A proxy that hangs holds up one round, by its time-out at most: from then on nobody waits for it, and what it says
-//! late counts in the next tick. Targets are listed beside the rounds, so that a slow name server delays none.
+//! A proxy that hangs, or takes longer than half of a round, holds up one round by that: from then on nobody waits for
+//! it until it is in time again, and what it says late counts in the next tick. Targets are listed beside the rounds, so
+//! that a slow name server delays none.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -60,6 +61,8 @@ pub(crate) struct Status {
     /// Why it was not.
     pub(crate) error: Option<String>,
     running: bool,
+    /// The last scrape ended after its round.
+    late: bool,
 }
 
 /// Unix time that never goes back.
@@ -156,7 +159,13 @@ impl Shared {
         }
         status.up = Some(done.is_ok());
         status.error = done.err();
+        status.late = start.elapsed() >= self.waiting();
         status.running = false;
+    }
+
+    /// How long a round waits.
+    fn waiting(&self) -> Duration {
+        self.interval / 2
     }
 }
 
@@ -189,7 +198,7 @@ pub(crate) async fn run(shared: Arc<Shared>, scraper: Scraper, mut targets: Targ
         let now_ms = shared.now_ms();
         let (mut waited, mut others) = start(&shared, &scraper, round, &mut scrapes);
         let begin = Instant::now();
-        let deadline = begin + every * 3 / 4;
+        let deadline = begin + shared.waiting();
         let grace = begin + (every / 8).min(GRACE);
         while waited > 0 || others > 0 {
             let until = if waited > 0 { deadline } else { grace };
@@ -220,7 +229,7 @@ fn start(
         if std::mem::replace(&mut status.running, true) {
             continue;
         }
-        let is_waited = status.up != Some(false);
+        let is_waited = status.up != Some(false) && !status.late;
         *(if is_waited { &mut waited } else { &mut others }) += 1;
         let (shared, scraper, proxy) = (Arc::clone(shared), scraper.clone(), Arc::clone(proxy));
         scrapes.spawn(async move {
@@ -236,7 +245,7 @@ pub(crate) fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How long a round waits for those that did not answer the last time.
+/// How long a round waits for those that did not answer, or not in time, the last time.
 const GRACE: Duration = Duration::from_millis(250);
 
 #[cfg(test)]

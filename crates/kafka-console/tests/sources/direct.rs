@@ -1,8 +1,8 @@
 //! The direct source over HTTP: what proxies do to it, and what it does to nobody.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use kafka_console::expr::{Expr, Fold, Select};
@@ -243,6 +243,35 @@ async fn who_stalled_and_answers_again_is_there_again() {
     until("an error", async || proxy(&source, &shaky).await.error).await;
     stalls.store(false, Ordering::Relaxed);
     until("an answer", async || proxy(&source, &shaky).await.up.then_some(())).await;
+}
+
+#[tokio::test]
+async fn who_is_always_slow_delays_no_numbers() {
+    let slow = Fake::start(|_| {
+        std::thread::sleep(Duration::from_millis(800));
+        Answer::Text(requests(1))
+    });
+    let asked = Arc::new(Mutex::new(Instant::now()));
+    let (begin, count) = (Arc::clone(&asked), AtomicU64::new(0));
+    let steady = Fake::start(move |_| {
+        *begin.lock().unwrap() = Instant::now();
+        Answer::Text(requests(count.fetch_add(1, Ordering::Relaxed)))
+    });
+    let second = Duration::from_secs(1);
+    let source = Source::direct(DirectSettings {
+        scrape_interval: second,
+        scrape_timeout: second,
+        ..settings(&[&slow, &steady])
+    })
+    .unwrap();
+    ticks(&source, 2).await;
+    let mut changes = source.changes();
+    for _ in 0..4 {
+        changes.changed().await.unwrap();
+        let delay = asked.lock().unwrap().elapsed();
+        assert!(delay < Duration::from_millis(450), "{delay:?} after the round began");
+    }
+    assert!(proxy(&source, &slow).await.up, "late, but there");
 }
 
 #[tokio::test]
