@@ -146,7 +146,7 @@ impl Direct {
             .iter()
             .filter_map(|proxy| {
                 let status = locked(&proxy.status);
-                status.error.as_ref().map(|error| format!("{} {error}", proxy.target.name))
+                status.error.as_ref().map(|error| format!("{} {error}", proxy.name()))
             })
             .collect();
         let first = down.first().cloned().unwrap_or_default();
@@ -206,7 +206,7 @@ impl Direct {
             })
         };
         Proxy {
-            name: watched.target.name.clone(),
+            name: watched.name(),
             up,
             age: good.map(|then| span(now_ms.saturating_sub(then))),
             filter_release: label("filter_release"),

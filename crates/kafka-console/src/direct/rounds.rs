@@ -3,12 +3,12 @@
 //!
 //! A proxy that hangs, or takes longer than half of a round, holds up one round by that: from then on nobody waits for
 //! it until it is in time again, and what it says late counts in the next tick. Targets are listed beside the rounds, so
-//! that a slow name server delays none.
+//! that a slow name server delays none; one that is listed no more is kept for a while, in case the list was wrong.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reqwest::Url;
 use tokio::sync::watch;
@@ -18,7 +18,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 use super::follow::Follower;
 use super::scrape::Scraper;
 use super::store::{Store, millis};
-use super::targets::{Listing, Target, Targets};
+use super::targets::{Listing, TARGETS_MAX, Target, Targets};
 
 /// What rounds write and pages read.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub(crate) struct Shared {
     pub(crate) interval: Duration,
     pub(crate) store: RwLock<Store>,
     pub(crate) proxies: Mutex<BTreeMap<Url, Arc<Watched>>>,
+    /// Those that are listed no more, and since when, in ms since 1970.
+    departed: Mutex<BTreeMap<Url, (Arc<Watched>, i64)>>,
     /// What is wrong with the lists of targets.
     pub(crate) problems: Mutex<Vec<String>>,
     pub(crate) changes: watch::Sender<u64>,
@@ -46,11 +48,13 @@ pub(crate) struct Counts {
 /// A proxy that is scraped.
 #[derive(Debug)]
 pub(crate) struct Watched {
-    pub(crate) target: Target,
+    url: Url,
+    /// What its list calls it now.
+    name: Mutex<String>,
     pub(crate) follower: Mutex<Follower>,
     pub(crate) status: Mutex<Status>,
     /// Its last body was read for long.
-    pub(crate) slow: AtomicBool,
+    slow: AtomicBool,
 }
 
 /// How it is with a proxy.
@@ -65,59 +69,111 @@ pub(crate) struct Status {
     late: bool,
 }
 
-/// Unix time that never goes back.
+/// Unix time that never goes back nor stands still: that of the system, so that a sleep and a correction are seen. Where
+/// the system's is set back, what has passed since.
 #[derive(Debug)]
 struct Clock {
-    start_ms: i64,
     start: std::time::Instant,
+    /// The system's time at the start, as late as it has ever said that this was.
+    start_ms: AtomicI64,
+    /// The system's time in ms since 1970.
+    system_ms: fn() -> i64,
+}
+
+impl Clock {
+    fn new(system_ms: fn() -> i64) -> Self {
+        let start_ms = AtomicI64::new(system_ms());
+        Self { start: std::time::Instant::now(), start_ms, system_ms }
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.at((self.system_ms)(), millis(self.start.elapsed()))
+    }
+
+    /// So long after the start, a sleep of the machine not counted.
+    fn at(&self, system_ms: i64, elapsed_ms: i64) -> i64 {
+        let start_ms = system_ms.saturating_sub(elapsed_ms);
+        let latest_ms = self.start_ms.fetch_max(start_ms, Ordering::Relaxed).max(start_ms);
+        latest_ms.saturating_add(elapsed_ms)
+    }
+}
+
+impl Watched {
+    fn new(target: &Target) -> Self {
+        Self {
+            url: target.url.clone(),
+            name: Mutex::new(target.name.clone()),
+            follower: Mutex::default(),
+            status: Mutex::default(),
+            slow: AtomicBool::default(),
+        }
+    }
+
+    /// What its list calls it.
+    pub(crate) fn name(&self) -> String {
+        locked(&self.name).clone()
+    }
 }
 
 impl Shared {
     /// Nothing is scraped yet.
     pub(crate) fn new(interval: Duration, store: Store) -> Self {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let system_ms = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis);
         Self {
             interval,
             store: RwLock::new(store),
             proxies: Mutex::default(),
+            departed: Mutex::default(),
             problems: Mutex::default(),
             changes: watch::Sender::new(0),
             counts: Counts::default(),
-            clock: Clock { start_ms: now.map_or(0, millis), start: std::time::Instant::now() },
+            clock: Clock::new(system_ms),
         }
     }
 
     /// In ms since 1970.
     pub(crate) fn now_ms(&self) -> i64 {
-        self.clock.start_ms.saturating_add(millis(self.clock.start.elapsed()))
+        self.clock.now_ms()
     }
 
-    /// How long a proxy may be away without being new when it comes back.
+    /// How long a proxy may be away without being new when it comes back: some scrapes, and half of one because none is
+    /// on time to the millisecond.
     fn gap(&self) -> Duration {
-        (self.interval * 5).max(Duration::from_secs(30))
+        (self.interval * 5).max(Duration::from_secs(30)) + self.interval / 2
     }
 
+    /// Follows the list: who is on it again, or by another name, is still the same.
     fn reconcile(&self, listing: &Listing) {
-        let mut proxies = locked(&self.proxies);
+        let now_ms = self.now_ms();
+        let (mut proxies, mut departed) = (locked(&self.proxies), locked(&self.departed));
         let mut before = std::mem::take(&mut *proxies);
         for target in &listing.targets {
-            let known = before.remove(&target.url).filter(|known| known.target == *target);
-            let watched = known.unwrap_or_else(|| {
-                Arc::new(Watched {
-                    target: target.clone(),
-                    follower: Mutex::default(),
-                    status: Mutex::default(),
-                    slow: AtomicBool::default(),
-                })
-            });
+            let back = || departed.remove(&target.url).map(|(watched, _)| watched);
+            let known = before.remove(&target.url).or_else(back);
+            let watched = known.unwrap_or_else(|| Arc::new(Watched::new(target)));
+            locked(&watched.name).clone_from(&target.name);
             proxies.insert(target.url.clone(), watched);
         }
-        drop(proxies);
-        for gone in before.into_values() {
-            let mut follower = locked(&gone.follower);
-            follower.leave(&mut self.store.write().unwrap_or_else(PoisonError::into_inner));
-        }
+        departed.extend(before.into_iter().map(|(url, gone)| (url, (gone, now_ms))));
         *locked(&self.problems) = listing.problems.clone();
+    }
+
+    /// Forgets those that have been off the list for so long that they would be new, and the first of too many.
+    fn forget_departed(&self) {
+        let mut departed = locked(&self.departed);
+        let mut since: Vec<i64> = departed.values().map(|(_, since_ms)| *since_ms).collect();
+        since.sort_unstable();
+        let too_many = since.len().checked_sub(TARGETS_MAX + 1).and_then(|last| since.get(last));
+        let gone_ms = self.now_ms().saturating_sub(millis(self.gap()) + 1);
+        let newest = too_many.map_or(gone_ms, |last| gone_ms.max(*last));
+        departed.retain(|_, (watched, since_ms)| {
+            let keep = *since_ms > newest;
+            if !keep {
+                let mut follower = locked(&watched.follower);
+                follower.leave(&mut self.store.write().unwrap_or_else(PoisonError::into_inner));
+            }
+            keep
+        });
     }
 
     /// Ends a tick: what was counted in it becomes history.
@@ -136,7 +192,7 @@ impl Shared {
 
     async fn scrape(&self, scraper: &Scraper, proxy: &Watched) {
         let start = Instant::now();
-        let (url, bytes) = (&proxy.target.url, &self.counts.bytes);
+        let (url, bytes) = (&proxy.url, &self.counts.bytes);
         let done = match scraper.fetch(url, &proxy.slow, &proxy.follower, bytes).await {
             Ok(scrape) => {
                 let mut follower = locked(&proxy.follower);
@@ -153,8 +209,8 @@ impl Shared {
         let mut status = locked(&proxy.status);
         if status.up != Some(done.is_ok()) {
             match &done {
-                Ok(()) => tracing::info!(proxy = proxy.target.name, "the proxy is scraped"),
-                Err(why) => tracing::warn!(proxy = proxy.target.name, "the proxy {why}"),
+                Ok(()) => tracing::info!(proxy = proxy.name(), "the proxy is scraped"),
+                Err(why) => tracing::warn!(proxy = proxy.name(), "the proxy {why}"),
             }
         }
         status.up = Some(done.is_ok());
@@ -195,6 +251,7 @@ pub(crate) async fn run(shared: Arc<Shared>, scraper: Scraper, mut targets: Targ
         if listed.has_changed().unwrap_or(false) {
             shared.reconcile(&listed.borrow_and_update());
         }
+        shared.forget_departed();
         let now_ms = shared.now_ms();
         let (mut waited, mut others) = start(&shared, &scraper, round, &mut scrapes);
         let begin = Instant::now();
@@ -250,3 +307,5 @@ const GRACE: Duration = Duration::from_millis(250);
 
 #[cfg(test)]
 pub(crate) mod scripted;
+#[cfg(test)]
+mod tests;

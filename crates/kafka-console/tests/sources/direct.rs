@@ -398,7 +398,7 @@ async fn a_list_that_changes_is_followed() {
     until("the first", async || (names().await == [&*a.address]).then_some(())).await;
     list(&[&b]);
     until("the other", async || (names().await == [&*b.address]).then_some(())).await;
-    until("its numbers", async || source.figures().proxy_series.eq(&2).then_some(())).await;
+    until("its numbers", async || proxy(&source, &b).await.series.eq(&2).then_some(())).await;
     std::fs::write(&path, "- targets: [").unwrap();
     let state =
         until("a message", async || Some(source.state()).filter(|state| state.message.is_some()))

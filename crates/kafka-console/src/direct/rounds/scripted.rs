@@ -17,7 +17,8 @@ impl Direct {
     pub(crate) fn scripted(interval: Duration, ticks: &[Tick]) -> Self {
         let store = Store::new(Limits::of(Duration::from_secs(3600)));
         let mut shared = Shared::new(interval, store);
-        shared.clock.start_ms = ticks.last().unwrap().at_ms;
+        shared.clock = Clock::new(|| 0);
+        shared.clock.start_ms = ticks.last().unwrap().at_ms.into();
         for tick in ticks {
             shared.play(tick);
         }
@@ -27,15 +28,12 @@ impl Direct {
 }
 
 impl Shared {
-    fn play(&self, tick: &Tick) {
+    pub(super) fn play(&self, tick: &Tick) {
         let gap_ms = millis(self.gap());
         for (name, body) in &tick.bodies {
             let url: Url = format!("http://{name}/stats/prometheus").parse().unwrap();
             let target = Target { name: (*name).to_owned(), url: url.clone() };
-            let new = || {
-                let (follower, status) = (Mutex::default(), Mutex::default());
-                Arc::new(Watched { target, follower, status, slow: AtomicBool::default() })
-            };
+            let new = || Arc::new(Watched::new(&target));
             let watched = locked(&self.proxies).entry(url).or_insert_with(new).clone();
             let mut follower = locked(&watched.follower);
             let mut status = locked(&watched.status);
