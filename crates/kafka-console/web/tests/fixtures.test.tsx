@@ -10,7 +10,7 @@ import { PageView } from "../src/page";
 import { isMeasured } from "../src/panels/table_rows";
 import { SourceBanner } from "../src/parts/notes";
 import { sentence } from "../src/sentence";
-import { completed, show } from "./help";
+import { show } from "./help";
 
 vi.mock("uplot", () => ({
   default: class {
@@ -27,7 +27,7 @@ const FOLDER = join(import.meta.dirname, "../src/fixtures");
 const NAMES = readdirSync(FOLDER).filter((name) => name.endsWith(".json"));
 
 function fixture(name: string): Page {
-  return completed(JSON.parse(readFileSync(join(FOLDER, name), "utf8")) as Page);
+  return JSON.parse(readFileSync(join(FOLDER, name), "utf8")) as Page;
 }
 
 /** How many numbers a panel shows, each of which has to say what it is. */

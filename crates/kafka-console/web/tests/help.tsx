@@ -5,44 +5,9 @@ import type { ComponentChildren, JSX } from "preact";
 import { vi } from "vitest";
 
 import { PAGES, samplePage } from "../dev/sample";
-import type { MapNode, Page, Panel } from "../src/api";
+import type { Page } from "../src/api";
 import { type Question, type Shell, ShellContext } from "../src/state/context";
 import { follow, formatView, parseView, type Sort } from "../src/state/view";
-
-/**
- * A page that the server's tests wrote, with what fixtures of an older contract lack: the values do not
- * matter, that nothing is absent does.
- */
-export function completed(page: Page): Page {
-  return { ...page, panels: page.panels.map(completedPanel) };
-}
-
-const NO_QUERY = { promql: "" };
-
-function completedPanel(panel: Panel): Panel {
-  switch (panel.kind) {
-    case "lines":
-      return { ...{ summed: false }, ...panel, lines: panel.lines.map((line) => ({ ...NO_QUERY, ...line })) };
-    case "bars":
-      return { ...panel, bars: panel.bars.map((bar) => ({ ...NO_QUERY, ...bar })) };
-    case "heat":
-      return { ...{ cell_promql: "up" }, ...panel };
-    case "map":
-      return {
-        ...panel,
-        writers: panel.writers.map(completedNode),
-        topics: panel.topics.map(completedNode),
-        readers: panel.readers.map(completedNode),
-        edges: panel.edges.map((edge) => ({ ...{ lag_records: null }, ...edge })),
-      };
-    default:
-      return panel;
-  }
-}
-
-function completedNode(node: MapNode): MapNode {
-  return { ...{ of: node.kind === "rest" ? "client" : node.kind }, ...node };
-}
 
 export interface Shown extends RenderResult {
   asked: Question[];

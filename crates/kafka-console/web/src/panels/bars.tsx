@@ -12,6 +12,9 @@ import { place, trim } from "./bars_data";
 /** What a label below a bar needs. */
 const LABEL_PX = 58;
 
+/** What a number above a bar needs: three digits, a point and a letter. */
+const NUMBER_PX = 40;
+
 export function Bars({ panel }: { panel: BarsPanel }): JSX.Element {
   const [hold, width] = useWidth();
   const span = trim(panel.bars);
@@ -20,6 +23,7 @@ export function Bars({ panel }: { panel: BarsPanel }): JSX.Element {
     return <p class="empty">Nothing was measured in this range.</p>;
   }
   const max = Math.max(...span.bars.map((bar) => bar.count));
+  const hasNumbers = width >= NUMBER_PX * span.bars.length;
   const every = Math.max(1, Math.ceil((LABEL_PX * span.bars.length) / Math.max(width, 1)));
   return (
     <div class="bars" ref={hold}>
@@ -30,7 +34,7 @@ export function Bars({ panel }: { panel: BarsPanel }): JSX.Element {
               {bar.label}: {text(bar.count, "count")}, {text(bar.count / total, "share")}
             </span>
             <span class="bar-number" aria-hidden="true">
-              {bar.count > 0 && every <= 2 ? text(bar.count, "count").replace("\u00a0", "") : ""}
+              {bar.count > 0 && hasNumbers ? text(bar.count, "count").replace("\u00a0", "") : ""}
             </span>
             <span
               class="bar-fill"
