@@ -210,7 +210,12 @@ fn codecs(answers: &Answers, ask: &Ask) -> BTreeMap<String, String> {
         let total: f64 = codecs.iter().map(|(value, _)| value).sum();
         let many = codecs.len() > 1;
         let (value, codec) = codecs.first().copied().unwrap_or((0.0, ""));
-        if many { format!("{codec} {:.0} %", value / total * 100.0) } else { codec.to_owned() }
+        match value / total * 100.0 {
+            _ if !many => codec.to_owned(),
+            // Not all of them: that would be the name alone.
+            percent if percent > 99.0 => format!("{codec} >99 %"),
+            percent => format!("{codec} {percent:.0} %"),
+        }
     };
     all.into_iter().map(|(topic, codecs)| (topic.to_owned(), text(codecs))).collect()
 }
