@@ -17,7 +17,7 @@ const WIDTHS: Readonly<Record<Unit, number>> = {
   bytes: 92,
   count: 72,
   share: 76,
-  time: 176, // with the date, when it is not of today
+  time: 108, // of the date, which stands in a line of its own when it is not today's
   text: 84,
 };
 
