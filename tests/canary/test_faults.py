@@ -20,6 +20,8 @@ READ = "kafka_canary_records_consumed_total"
 DUE = "kafka_canary_produce_due_total"
 # Bytes a second that hold the canary's requests up for seconds.
 HELD_UP = 500
+# Records of a partition that wait for their acknowledgement when its leader is moved, at ten a second.
+IN_FLIGHT_MAX = 5
 
 
 def _of(stats: Stats, name: str, partition: int) -> float:
@@ -71,8 +73,10 @@ def test_a_broker_killed_and_back(here: Path, three: Kafka) -> None:
             "kafka_canary_partition_leader", partition=str(harmed)) == 3, 60)
         before = canary.stats()
         canary.wait_for("records", lambda stats: _of(stats - before, READ, harmed) >= 5)
-        for name in ("lost", "duplicated"):
-            canary.stats().metric(f"kafka_canary_records_{name}_total").value(0)
+        stats = canary.stats()
+        stats.metric("kafka_canary_records_lost_total").value(0)
+        # A leader that steps down may have written what it refuses at that moment; librdkafka sends it again all the same.
+        assert stats.total("kafka_canary_records_duplicated_total") <= IN_FLIGHT_MAX
 
 
 def test_a_frozen_broker(here: Path, three: Kafka) -> None:

@@ -46,7 +46,8 @@ pub(super) fn producer(context: &Context, books: Arc<Books>) -> KafkaResult<Prod
         ("linger.ms", "0".to_owned()),
         // A record that was written and not acknowledged would come twice if it were sent again. Idempotence would
         // prevent that, but makes the partitions of a producer wait for each other. So a leader that moves costs the
-        // probes of that moment.
+        // probes of that moment. One answer is followed by another attempt all the same: "not leader", which librdkafka
+        // takes for "not written", and which a leader that steps down gives also for what it has written already.
         ("message.send.max.retries", "0".to_owned()),
         // Waiting for a connection and for a leader is within this.
         ("message.timeout.ms", milliseconds(ack_timeout)),
