@@ -17,6 +17,7 @@ mod clients;
 mod curves;
 mod error_table;
 mod errors;
+mod flow;
 mod group;
 mod groups;
 mod health;

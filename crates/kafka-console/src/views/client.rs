@@ -2,7 +2,8 @@
 
 use super::clients::REFUSED;
 use super::curves::{Curves, stacked};
-use super::series::{Series, ratio};
+use super::flow::{Flow, RECORDS};
+use super::series::Series;
 use super::sheet::{Answers, Ask, Sheet, TileExt as _};
 use super::table::{Table, heading};
 use super::topics::{TOPIC, WRITTEN};
@@ -23,10 +24,7 @@ struct Asks {
 struct Side {
     bytes_all: Ask,
     records_all: Ask,
-    bytes: Ask,
-    records: Ask,
-    share: Ask,
-    rank: Ask,
+    by_topic: Flow,
 }
 
 pub(super) async fn make(view: &View<'_>) -> Made {
@@ -87,7 +85,7 @@ impl Asks {
     }
 
     fn is_unknown(&self, answers: &Answers) -> bool {
-        [&self.written.bytes, &self.read.bytes, &self.refused_by]
+        [&self.written.by_topic.bytes, &self.read.by_topic.bytes, &self.refused_by]
             .into_iter()
             .all(|ask| answers.vector(ask).is_empty())
     }
@@ -109,18 +107,17 @@ impl Asks {
 
 impl Side {
     fn new(sheet: &mut Sheet, view: &View<'_>, [bytes, records, topic]: [&'static str; 3]) -> Self {
-        let (window, range) = (view.asked.window(), view.asked.range());
+        let window = view.asked.window();
         let of = |metric| client(view, metric);
         Self {
             bytes_all: sheet.ask(of(bytes).rate(), window),
             records_all: sheet.ask(of(records).rate(), window),
-            bytes: sheet.ask(of(bytes).by(TOPIC).rate(), window),
-            records: sheet.ask(of(records).by(TOPIC).rate(), window),
-            share: sheet.ask(
-                ratio(of(bytes).by(TOPIC).rate(), view.series(topic).by(TOPIC).rate()),
-                window,
+            by_topic: Flow::new(
+                sheet,
+                view,
+                [bytes, records].map(|metric| of(metric).by(TOPIC)),
+                view.series(topic).by(TOPIC),
             ),
-            rank: sheet.ask(of(bytes).by(TOPIC).increase(), range),
         }
     }
 
@@ -131,18 +128,9 @@ impl Side {
         help: &str,
         answers: &Answers,
     ) -> Panel {
-        Table::new(id, title, help)
-            .label("topic", "Topic", Some(Link::Topic), "The topic's name.")
-            .measure(
-                heading("bytes", "Bytes", Unit::BytesPerSecond, "On the wire, over the window."),
-                &self.bytes,
-            )
-            .measure(heading("records", "Records", Unit::RecordsPerSecond, RECORDS), &self.records)
-            .measure(heading("share", "Share", Unit::Share, SHARE), &self.share)
-            .sorted("bytes", &["records"])
-            .searched(view)
-            .empty("Nothing.")
-            .panel(answers)
+        let table = Table::new(id, title, help);
+        let table = table.label("topic", "Topic", Some(Link::Topic), "The topic's name.");
+        self.by_topic.columns(table, SHARE).searched(view).empty("Nothing.").panel(answers)
     }
 }
 
@@ -155,7 +143,7 @@ async fn lines(view: &View<'_>, answers: &Answers, asks: &Asks) -> Result<Vec<Pa
         curves.greatest(
             stacked(id, title, Unit::BytesPerSecond, help),
             answers,
-            &side.rank,
+            &side.by_topic.rank,
             ("topic", client(view, bytes).by(TOPIC).rate()),
             Some(client(view, bytes).rate()),
         );
@@ -173,7 +161,6 @@ const WRITES: &str =
     "Topics by the bytes that this client id writes. Several clients may share an id.";
 const READS: &str = "Topics by the bytes that this client id is sent. A Fetch names no group: see the topic for groups \
     that commit.";
-const RECORDS: &str = "As batch headers count them, over the window.";
 const READ_BY_CLIENT: &str =
     "Bytes of record batches in answers to this client's fetches, as they are on the wire.";
 const SHARE: &str = "Of all bytes of the topic, in this direction.";

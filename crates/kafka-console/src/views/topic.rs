@@ -2,6 +2,7 @@
 
 use super::bars::Bars;
 use super::curves::{Curves, single, stacked};
+use super::flow::Flow;
 use super::series::{Series, ratio};
 use super::sheet::{Answers, Ask, Sheet, TileExt as _};
 use super::table::{Table, heading};
@@ -21,21 +22,13 @@ struct Asks {
     fetch_lag: Ask,
     errors: Ask,
     batch_records: Ask,
-    writers: Edge,
-    readers: Edge,
+    writers: Flow,
+    readers: Flow,
     groups: Groups,
     error_names: Ask,
     error_counts: Ask,
     codecs: [Ask; 2],
     error_rank: Ask,
-}
-
-/// Clients at one side of the topic.
-struct Edge {
-    bytes: Ask,
-    records: Ask,
-    share: Ask,
-    rank: Ask,
 }
 
 struct Groups {
@@ -60,8 +53,17 @@ pub(super) async fn make(view: &View<'_>) -> Made {
             Some("Choose a longer range, or look at Topics for its name as the filter writes it."),
         ));
     }
-    parts.panels.push(asks.writers.table(view, ("writers", "Who writes"), WRITERS, &answers));
-    parts.panels.push(asks.readers.table(view, ("readers", "Who reads"), READERS, &answers));
+    for (flow, id, title, help) in [
+        (&asks.writers, "writers", "Who writes", WRITERS),
+        (&asks.readers, "readers", "Who reads", READERS),
+    ] {
+        let table = Table::new(id, title, help);
+        let table =
+            table.label("client_id", "Client", Some(Link::Client), "What the client calls itself.");
+        let table = flow.columns(table, "Of the topic's bytes on this side.").searched(view);
+        let table = table.empty("Nobody was seen on this side of the topic.");
+        parts.panels.push(table.panel(&answers));
+    }
     parts.panels.push(asks.groups.table(view, &answers));
     parts.panels.push(asks.errors_table(view, &answers));
     parts.panels.extend(lines(view, &answers, &asks).await?);
@@ -110,23 +112,19 @@ impl Asks {
             batch_records,
             error_names,
             codecs,
-            writers: Edge::new(
+            writers: Flow::new(
                 sheet,
                 view,
-                [
-                    names::CLIENT_PRODUCED_BYTES,
-                    names::CLIENT_PRODUCED_RECORDS,
-                    names::TOPIC_PRODUCED_BYTES,
-                ],
+                [names::CLIENT_PRODUCED_BYTES, names::CLIENT_PRODUCED_RECORDS]
+                    .map(|metric| of(metric).by(CLIENT)),
+                of(names::TOPIC_PRODUCED_BYTES),
             ),
-            readers: Edge::new(
+            readers: Flow::new(
                 sheet,
                 view,
-                [
-                    names::CLIENT_FETCHED_BYTES,
-                    names::CLIENT_FETCHED_RECORDS,
-                    names::TOPIC_FETCHED_BYTES,
-                ],
+                [names::CLIENT_FETCHED_BYTES, names::CLIENT_FETCHED_RECORDS]
+                    .map(|metric| of(metric).by(CLIENT)),
+                of(names::TOPIC_FETCHED_BYTES),
             ),
             groups: Groups {
                 lag: sheet.ask(of(names::GROUP_LAG_RECORDS).by(GROUP).sum(), window),
@@ -198,46 +196,6 @@ impl Asks {
             .measure(heading("read", "Read", Unit::BatchesPerSecond, "Batches fetched."), read)
             .sorted("written", &["read"])
             .empty("No batch was seen.")
-            .panel(answers)
-    }
-}
-
-impl Edge {
-    fn new(sheet: &mut Sheet, view: &View<'_>, [bytes, records, all]: [&'static str; 3]) -> Self {
-        let (window, range) = (view.asked.window(), view.asked.range());
-        let of = |metric| topic(view, metric).by(CLIENT);
-        Self {
-            bytes: sheet.ask(of(bytes).rate(), window),
-            records: sheet.ask(of(records).rate(), window),
-            share: sheet.ask(ratio(of(bytes).rate(), topic(view, all).rate()), window),
-            rank: sheet.ask(of(bytes).increase(), range),
-        }
-    }
-
-    fn table(
-        &self,
-        view: &View<'_>,
-        (id, title): (&'static str, &str),
-        help: &str,
-        answers: &Answers,
-    ) -> Panel {
-        Table::new(id, title, help)
-            .label("client_id", "Client", Some(Link::Client), "What the client calls itself.")
-            .measure(
-                heading("bytes", "Bytes", Unit::BytesPerSecond, "On the wire, over the window."),
-                &self.bytes,
-            )
-            .measure(
-                heading("records", "Records", Unit::RecordsPerSecond, "Over the window."),
-                &self.records,
-            )
-            .measure(
-                heading("share", "Share", Unit::Share, "Of the topic's bytes on this side."),
-                &self.share,
-            )
-            .sorted("bytes", &["records"])
-            .searched(view)
-            .empty("Nobody was seen on this side of the topic.")
             .panel(answers)
     }
 }
