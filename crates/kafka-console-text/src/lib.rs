@@ -187,8 +187,10 @@ fn number(word: &[u8]) -> Option<f64> {
             whole = whole.wrapping_mul(10).wrapping_add(u64::from(byte.wrapping_sub(b'0')));
             byte.is_ascii_digit()
         }) {
-            // At most 10^15, which a float holds exactly.
-            #[allow(clippy::cast_precision_loss)]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "at most 10^15, which a float holds exactly"
+            )]
             return Some(whole as f64);
         }
     }

@@ -136,7 +136,7 @@ fn measure(options: &Options) {
         for error in source.proxies().await.into_iter().filter_map(|proxy| proxy.error).take(3) {
             println!("a proxy {error}");
         }
-        #[allow(clippy::cast_precision_loss)]
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
         let each = used / options.rounds as f64;
         println!(
             "{:.3} CPU seconds a second over {:.0} s ({each:.3} for each round of scrapes: {:.3} every 10 s)",

@@ -128,8 +128,7 @@ impl Prometheus {
         State {
             kind: Kind::Prometheus,
             health,
-            // Whole seconds of today fit.
-            #[allow(clippy::cast_possible_truncation)]
+            #[expect(clippy::cast_possible_truncation, reason = "whole seconds of today fit")]
             at_s: seen.newest_s.map(|then| then as i64),
             age,
             message,

@@ -334,8 +334,7 @@ fn divide(left: Vec<Line>, right: Vec<Line>, places: Option<&[usize]>) -> Vec<Li
     divided.collect()
 }
 
-/// Times are far below 2^53 ms.
-#[allow(clippy::cast_precision_loss)]
+#[expect(clippy::cast_precision_loss, reason = "times are far below 2^53 ms")]
 fn seconds(millis: i64) -> f64 {
     millis as f64 / 1000.0
 }

@@ -164,8 +164,7 @@ fn read(bytes: &mut &[u8]) -> Option<(u32, Option<f64>)> {
             *bytes = rest;
             Some(f64::from_le_bytes(*raw))
         }
-        // Below 2^53 by `whole`.
-        #[allow(clippy::cast_precision_loss)]
+        #[expect(clippy::cast_precision_loss, reason = "below 2^53 by `whole`")]
         code => Some((code - FIRST_WHOLE) as f64),
     };
     Some((u32::from(*gap), value))
@@ -173,8 +172,11 @@ fn read(bytes: &mut &[u8]) -> Option<(u32, Option<f64>)> {
 
 /// A whole number that a float holds exactly.
 fn whole(value: f64) -> Option<u64> {
-    // In the range of both types by the comparison.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "in the range of both types by the comparison"
+    )]
     ((0.0..WHOLE_END).contains(&value) && value.fract() == 0.0 && value.is_sign_positive())
         .then_some(value as u64)
 }

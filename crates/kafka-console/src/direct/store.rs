@@ -435,8 +435,7 @@ pub(crate) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Times are far below 2^53 ms.
-#[allow(clippy::cast_precision_loss)]
+#[expect(clippy::cast_precision_loss, reason = "times are far below 2^53 ms")]
 fn number(millis: i64) -> f64 {
     millis as f64
 }

@@ -84,8 +84,11 @@ impl Series {
     pub(super) fn points(&self, first_ms: i64, step_ms: i64, count: usize) -> Vec<Option<f64>> {
         let mut points = vec![None; count];
         for (time, number) in self.value.iter().chain(&self.values) {
-            // Times are far below 2^53 ms, and those of the answer are those that were asked for.
-            #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)]
+            #[expect(
+                clippy::cast_precision_loss,
+                clippy::cast_possible_truncation,
+                reason = "times are far below 2^53 ms, and those of the answer are those that were asked for"
+            )]
             let place = match step_ms {
                 0 => 0,
                 step => ((time * 1000.0 - first_ms as f64) / step as f64).round() as i64,

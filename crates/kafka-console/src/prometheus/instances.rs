@@ -43,8 +43,11 @@ pub(super) async fn proxies(api: &Api, at_ms: i64) -> Result<Vec<Proxy>, SourceE
     }
     for series in &samples {
         if let Some(proxy) = known.get_mut(&*series.label("instance")) {
-            // A whole number, and far below 2^53.
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a whole number, and far below 2^53"
+            )]
             let samples = number(series).max(0.0) as u64;
             proxy.series = samples;
         }
