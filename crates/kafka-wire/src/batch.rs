@@ -106,16 +106,23 @@ impl Codec {
 
 /// Reads the header at the front of `input` when so many bytes of the record set are `left`.
 ///
+/// Nothing is told before as many bytes are there as the longest header has, or the set: what is
+/// told when must not depend on how the bytes were split, nor does one header take two refills.
+///
 /// # Errors
 /// Only [`Halt::Need`]: contents of a record set are the peers' business, never malformed here.
 pub(crate) fn entry(input: &[u8], left: u32) -> Result<Entry, Halt> {
     if left < PREFIX_SIZE {
         return Ok(Entry::Rest);
     }
-    let (rest, base_offset) = whole(input, reader::int64)?;
-    let (rest, length) = whole(rest, reader::int32)?;
-    let (rest, _leader_epoch_or_crc) = whole(rest, reader::int32)?;
-    let (rest, magic) = whole(rest, reader::int8)?;
+    let need = usize::try_from(left.min(BATCH_HEADER_SIZE)).unwrap_or(usize::MAX);
+    if input.len() < need {
+        return Err(Halt::Need(need));
+    }
+    let (rest, base_offset) = reader::int64(input)?;
+    let (rest, length) = reader::int32(rest)?;
+    let (rest, _leader_epoch_or_crc) = reader::int32(rest)?;
+    let (rest, magic) = reader::int8(rest)?;
     let size_bytes = u32::try_from(length).ok().and_then(|n| n.checked_add(LENGTH_END));
     let Some(size_bytes) = size_bytes.filter(|&size| size <= left) else {
         return Ok(Entry::Rest);
@@ -138,48 +145,38 @@ pub(crate) fn entry(input: &[u8], left: u32) -> Result<Entry, Halt> {
 
 /// The rest of a magic 2 header, from the crc on.
 fn batch(input: &[u8], start: Batch) -> Result<Entry, Halt> {
-    let (rest, _crc) = whole(input, reader::uint32)?;
-    let (rest, attributes) = whole(rest, reader::int16)?;
-    let (rest, last_offset_delta) = whole(rest, reader::int32)?;
-    let (rest, _base_timestamp) = whole(rest, reader::int64)?;
-    let (rest, max_timestamp) = whole(rest, reader::int64)?;
-    let (rest, _producer_id) = whole(rest, reader::int64)?;
-    let (rest, _producer_epoch) = whole(rest, reader::int16)?;
-    let (rest, _base_sequence) = whole(rest, reader::int32)?;
-    let (_, records) = whole(rest, reader::int32)?;
+    let (rest, _crc) = reader::uint32(input)?;
+    let (rest, attributes) = reader::int16(rest)?;
+    let (rest, last_offset_delta) = reader::int32(rest)?;
+    let (rest, _base_timestamp) = reader::int64(rest)?;
+    let (rest, max_timestamp) = reader::int64(rest)?;
+    let (rest, _producer_id) = reader::int64(rest)?;
+    let (rest, _producer_epoch) = reader::int16(rest)?;
+    let (rest, _base_sequence) = reader::int32(rest)?;
+    let (_, records) = reader::int32(rest)?;
     let records = u32::try_from(records).unwrap_or(0);
     Ok(Entry::Whole(Batch { attributes, last_offset_delta, max_timestamp, records, ..start }))
 }
 
 /// The rest of a magic 0 or 1 header, from the attributes on.
 fn message(input: &[u8], start: Batch) -> Result<Entry, Halt> {
-    let (rest, attributes) = whole(input, reader::int8)?;
+    let (rest, attributes) = reader::int8(input)?;
     let attributes = i16::from(attributes);
     let max_timestamp = match start.magic {
         0 => -1,
-        _ => whole(rest, reader::int64)?.1,
+        _ => reader::int64(rest)?.1,
     };
     Ok(Entry::Whole(Batch { attributes, max_timestamp, ..start }))
-}
-
-/// A field of a header that is asked for as a whole, so that one refill brings all of it.
-fn whole<'a, T>(
-    input: &'a [u8],
-    read: impl FnOnce(&'a [u8]) -> reader::Read<'a, T>,
-) -> reader::Read<'a, T> {
-    read(input).map_err(|_| Halt::Need(ENTRY_SIZE_MAX))
 }
 
 /// baseOffset and batchLength; the length counts what follows them.
 const LENGTH_END: u32 = 12;
 /// Up to and with the magic byte, which stands at the same place in all formats.
 const PREFIX_SIZE: u32 = 17;
-/// A magic 2 header.
+/// A magic 2 header, the longest of all.
 const BATCH_HEADER_SIZE: u32 = 61;
 /// An old message with null key and null value; the timestamp of magic 1 ends at the same byte.
 const MESSAGE_SIZE_MIN: u32 = 26;
-/// Bytes that are always enough to read an entry; fewer are, when the set is shorter.
-const ENTRY_SIZE_MAX: usize = 61;
 
 #[cfg(test)]
 #[allow(clippy::arithmetic_side_effects, reason = "a failed test says so by panicking")]

@@ -110,12 +110,24 @@ fn a_count_below_zero_is_none() {
 
 #[test]
 fn a_header_that_is_not_there_yet_is_asked_for_as_a_whole() {
-    for bytes in [batch(149, 2, 0, 1, 100), message(1, 0, 200)] {
+    let two_small: Vec<u8> = [message(0, 0, 5), message(0, 0, 5)].concat();
+    let cut_off = batch(150, 2, 0, 1, 100);
+    for bytes in [batch(149, 2, 0, 1, 100), message(1, 0, 200), two_small, cut_off] {
         let left = u32::try_from(bytes.len()).unwrap();
-        for have in 0..26 {
+        for have in 0..61 {
             assert_eq!(entry(&bytes[..have], left), Err(Halt::Need(61)), "{have} bytes");
         }
+        assert!(entry(&bytes[..61], left).is_ok());
     }
+}
+
+#[test]
+fn a_set_shorter_than_a_header_is_asked_for_to_its_end() {
+    let bytes = message(0, 0, 5);
+    for have in 0..31 {
+        assert_eq!(entry(&bytes[..have], 31), Err(Halt::Need(31)), "{have} bytes");
+    }
+    assert_eq!(whole(&bytes).size_bytes, 31);
 }
 
 #[test]

@@ -314,11 +314,7 @@ impl Walker {
             self.leaf = Leaf::None;
             return Ok(Step::Again);
         }
-        let entry = batch::entry(run.rest(self.left()), left).map_err(|halt| match halt {
-            Halt::Need(need) => Halt::Need(need.min(usize_of(left))),
-            malformed @ Halt::Malformed(_) => malformed,
-        })?;
-        let size = match entry {
+        let size = match batch::entry(run.rest(self.left()), left)? {
             Entry::Whole(batch) => {
                 run.visitor.batch(field, &batch);
                 batch.size_bytes.min(left)
