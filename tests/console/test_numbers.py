@@ -59,18 +59,18 @@ def test_rates_are_what_clients_count(open_tab: Opener, actors: Actors, both: di
             assert sent == pytest.approx(counted, abs=slack), (topic, column)
 
 
-def test_a_batch_is_counted_to_the_record(actors: Actors, both: dict[str, Console]) -> None:
+def test_a_batch_is_counted_to_the_record(actors: Actors, both: dict[str, Console], steady: None) -> None:
     """So many records within a window are exactly so many, also when they are the first of their client."""
     count = actors.write("exact-writer", "ledger", 3000)
     assert count == 3000
     direct = both["direct"]
 
     def written() -> float:
-        row = direct.page("clients", window="1m").rows("clients").get("exact-writer")
-        return (row["written_records"] or 0) * 60 if row else 0
+        row = direct.page("clients", window=f"{WINDOW}s").rows("clients").get("exact-writer")
+        return (row["written_records"] or 0) * WINDOW if row else 0
 
     begun = time.monotonic()
-    # What is left is how far sixty scrapes are from sixty seconds.
+    # What is left is how far thirty scrapes are from thirty seconds.
     wait_until("the batch", lambda: written() == pytest.approx(3000, rel=0.01), 10)
     assert time.monotonic() - begun < BEHIND_SECONDS + 2
 
