@@ -38,9 +38,9 @@ DEPENDENCIES = {
                        "tracing-subscriber"},
                       {"kafka-canary", "kafka-filter", "kafka-schema-gen", "kafka-wire", "proxy-wasm"}),
     "kafka-console": ({"axum", "bytes", "clap", "futures-util", "hyper", "hyper-util", "ipnet",
-                       "kafka-console-text", "kafka-operations", "prometheus", "reqwest", "serde", "serde-saphyr", "serde_json", "subtle", "tokio", "tokio-util", "tracing"},
-                      {"kafka-canary", "kafka-filter", "kafka-gateway", "kafka-schema-gen", "kafka-wire", "proxy-wasm",
-                       "rdkafka"}),
+                       "kafka-console-text", "kafka-operations", "kafka-wire", "prometheus", "reqwest", "serde", "serde-saphyr",
+                       "serde_json", "subtle", "tokio", "tokio-util", "tracing"},
+                      {"kafka-canary", "kafka-filter", "kafka-gateway", "kafka-schema-gen", "proxy-wasm", "rdkafka"}),
     "kafka-console-text": (set(), set()),
     "kafka-schema-gen": ({"serde_json"}, {"kafka-wire", "kafka-filter", "proxy-wasm"}),
 }

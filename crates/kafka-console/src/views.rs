@@ -14,6 +14,7 @@ pub mod asked;
 mod bars;
 mod client;
 mod clients;
+mod counted;
 mod curves;
 mod error_table;
 mod errors;

@@ -1,6 +1,7 @@
 //! One client: what it writes, what it reads, and in which versions it would be refused.
 
 use super::clients::REFUSED;
+use super::counted::{Counted, Refused, UNNAMED};
 use super::curves::{Curves, stacked};
 use super::flow::{Flow, RECORDS};
 use super::series::Series;
@@ -13,6 +14,8 @@ use crate::page::{Link, Panel, Tile, Unit};
 use crate::source::SourceError;
 
 struct Asks {
+    counted: Counted,
+    refused_counted: Refused,
     written: Side,
     read: Side,
     refused: Ask,
@@ -32,6 +35,8 @@ pub(super) async fn make(view: &View<'_>) -> Made {
     let asks = Asks::new(&mut sheet, view);
     let answers = sheet.answer(view.source).await?;
     let mut parts = Parts { tiles: asks.tiles(&answers), ..Parts::default() };
+    parts.notes.extend(asks.counted.clients_note(&answers));
+    parts.notes.extend(asks.refused_counted.note(&answers));
     if asks.is_unknown(&answers) {
         parts.notes.push(info(
             format!("Nothing was seen of this client within the last {}.", view.asked.range_text()),
@@ -61,6 +66,8 @@ impl Asks {
         let deprecated = || client(view, names::DEPRECATED_REQUESTS);
         let (window, range) = (view.asked.window(), view.asked.range());
         Self {
+            counted: Counted::ask(sheet, view),
+            refused_counted: Refused::ask(sheet, view),
             written: Side::new(sheet, view, PRODUCED),
             read: Side::new(sheet, view, FETCHED),
             refused: sheet.ask(deprecated().increase(), range),
@@ -71,15 +78,21 @@ impl Asks {
 
     fn tiles(&self, answers: &Answers) -> Vec<Tile> {
         let known = !self.is_unknown(answers);
+        let (moved, refused) = (
+            known && self.counted.clients(answers),
+            known && self.refused_counted.is_counted(answers),
+        );
         let tile = |title: &str, unit, ask, help: &str| {
-            answers.tile(title, unit, ask, help).or_zero(known)
+            answers.tile(title, unit, ask, help).or_zero(moved)
         };
         vec![
             tile("Written", Unit::BytesPerSecond, &self.written.bytes_all, WRITTEN),
             tile("Records written", Unit::RecordsPerSecond, &self.written.records_all, RECORDS),
             tile("Read", Unit::BytesPerSecond, &self.read.bytes_all, READ_BY_CLIENT),
             tile("Records read", Unit::RecordsPerSecond, &self.read.records_all, RECORDS),
-            tile("Refused by Kafka 4", Unit::Count, &self.refused, REFUSED)
+            answers
+                .tile("Refused by Kafka 4", Unit::Count, &self.refused, REFUSED)
+                .or_zero(refused)
                 .bad_from(1.0, f64::INFINITY),
         ]
     }
@@ -100,7 +113,11 @@ impl Asks {
             )
             .measure(heading("in_range", "In this range", Unit::Count, REFUSED), &self.refused_by)
             .sorted("in_range", &["now"])
-            .empty("This client speaks only versions that brokers of Kafka 4 take.")
+            .empty(if self.refused_counted.is_counted(answers) {
+                "This client speaks only versions that brokers of Kafka 4 take."
+            } else {
+                UNNAMED
+            })
             .panel(answers)
     }
 }

@@ -1,13 +1,14 @@
 //! All clients: who writes and reads how much, and which libraries there are.
 
+use super::counted::{Counted, Refused};
 use super::curves::{Curves, single, stacked};
 use super::series::ratio;
 use super::sheet::{Answers, Ask, Sheet, TileExt as _};
 use super::table::{Digest, Table, heading};
 use super::topics::{READ, WRITTEN, counts};
-use super::{Made, Parts, View, info, readiness};
+use super::{Made, Parts, View, readiness};
 use crate::expr::catalog::names;
-use crate::page::{Cell, Link, Note, Panel, Unit};
+use crate::page::{Cell, Link, Panel, Unit};
 use crate::source::SourceError;
 
 struct Asks {
@@ -31,8 +32,10 @@ struct Asks {
 pub(super) async fn make(view: &View<'_>) -> Made {
     let mut sheet = Sheet::default();
     let asks = Asks::new(&mut sheet, view);
+    let (counted, refused) = (Counted::ask(&mut sheet, view), Refused::ask(&mut sheet, view));
     let answers = sheet.answer(view.source).await?;
-    let known = answers.number(&asks.connections).is_some();
+    let known = answers.number(&asks.connections).is_some() && refused.is_counted(&answers);
+    let notes = [counted.clients_note(&answers), refused.note(&answers)];
     let tiles = vec![
         answers.tile("Connections open", Unit::Count, &asks.connections, CONNECTIONS),
         answers.tile("Told their library", Unit::Share, &asks.told, TOLD),
@@ -45,7 +48,7 @@ pub(super) async fn make(view: &View<'_>) -> Made {
     panels.extend(lines(view, &answers, &asks).await?);
     panels.push(asks.software_table(view, &answers));
     panels.push(asks.telemetry_table(&answers));
-    Ok(Parts { tiles, panels, ..Parts::default() })
+    Ok(Parts { notes: notes.into_iter().flatten().collect(), tiles, panels })
 }
 
 impl Asks {
@@ -167,22 +170,6 @@ impl Asks {
             .empty("No client pushes telemetry (KIP-714): brokers ask for it only where a subscription is configured.")
             .panel(answers)
     }
-}
-
-/// A note where bytes are counted at topics (the first two questions) and none at clients (the others).
-pub(super) fn uncounted(answers: &Answers, sides: &[&Ask; 4]) -> Option<Note> {
-    let moves = |ask: &&Ask| answers.vector(ask).iter().any(|sample| sample.value > 0.0);
-    let [written, read, writers, readers] = sides;
-    let any = |one, other| moves(one) || moves(other);
-    (any(written, read) && !any(writers, readers)).then(|| {
-        info(
-            "Topics have traffic, and no client is known: the filter counts no clients here.",
-            Some(
-                "Where the configuration of the filter has metrics.clients off, turn it on to see who writes and reads \
-                 (docs/configuration.md).",
-            ),
-        )
-    })
 }
 
 async fn lines(view: &View<'_>, answers: &Answers, asks: &Asks) -> Result<Vec<Panel>, SourceError> {

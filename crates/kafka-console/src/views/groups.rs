@@ -114,7 +114,8 @@ impl Asks {
             .measure(H_REQUESTS, &self.requests)
             .sorted("group_lag", &["errors", "rebalances", "requests"])
             .searched(view)
-            .empty("No group has been seen: groups appear with their first request (JoinGroup, OffsetCommit).")
+            .empty("No group has been seen: groups appear with their first request (JoinGroup, \
+                    OffsetCommit), where metrics.groups or metrics.lag is on in the filter's configuration.")
             .panel(answers)
     }
 }

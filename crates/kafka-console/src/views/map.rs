@@ -1,7 +1,8 @@
 //! Who writes to which topic, and who reads it. What has moved nothing within the window is not drawn; what is beyond
 //! the limits is one node for each side, which says how many it stands for.
 
-use super::clients::{self, CLIENT};
+use super::clients::CLIENT;
+use super::counted::Counted;
 use super::requests::{ERROR_SHARE, troubling};
 use super::series::ratio;
 use super::sheet::{Answers, Ask, Sheet, TileExt as _};
@@ -15,6 +16,7 @@ mod graph;
 
 struct Asks {
     tiles: Tiles,
+    counted: Counted,
     written: Pair,
     read: Pair,
     writers: Pair,
@@ -49,8 +51,9 @@ pub(super) async fn make(view: &View<'_>) -> Made {
     let asks = Asks::new(&mut sheet, view);
     let answers = sheet.answer(view.source).await?;
     let panel = Graph::new(view, &answers, &asks).panel();
-    let notes = clients::uncounted(&answers, &asks.sides()).into_iter().collect();
-    Ok(Parts { notes, tiles: asks.tiles.tiles(&answers), panels: vec![panel] })
+    let notes = [asks.counted.topics_note(&answers), asks.counted.clients_note(&answers)];
+    let tiles = asks.tiles.tiles(&answers, &asks.counted);
+    Ok(Parts { notes: notes.into_iter().flatten().collect(), tiles, panels: vec![panel] })
 }
 
 impl Asks {
@@ -84,17 +87,18 @@ impl Asks {
             group_errors: sheet.ask(of(names::GROUP_ERRORS, group).troubling().rate(), window),
             group_requests: sheet.ask(of(names::GROUP_REQUESTS, group).rate(), window),
             tiles: Tiles::new(sheet, view),
+            counted: Counted::ask(sheet, view),
         }
     }
 
-    /// Bytes of topics, and of clients.
-    fn sides(&self) -> [&Ask; 4] {
-        [
-            &self.topics_written.bytes,
-            &self.topics_read.bytes,
-            &self.writers.bytes,
-            &self.readers.bytes,
-        ]
+    /// What topics are weighed by: their own counts, which are exact also where clients are over a cap, or those of
+    /// their clients where the filter has no others.
+    fn of_topics(&self, answers: &Answers) -> [&Pair; 2] {
+        if self.counted.topics(answers) {
+            [&self.topics_written, &self.topics_read]
+        } else {
+            [&self.written, &self.read]
+        }
     }
 }
 
@@ -111,12 +115,14 @@ impl Tiles {
         }
     }
 
-    fn tiles(&self, answers: &Answers) -> Vec<Tile> {
+    fn tiles(&self, answers: &Answers, counted: &Counted) -> Vec<Tile> {
         let known = answers.number(&self.requests).is_some();
+        let of_topics = known && counted.topics(answers);
         let tile = |title: &str, unit, ask, help: &str| answers.tile(title, unit, ask, help);
         vec![
-            tile("Written", Unit::BytesPerSecond, &self.written, topics::WRITTEN).or_zero(known),
-            tile("Read", Unit::BytesPerSecond, &self.read, topics::READ).or_zero(known),
+            tile("Written", Unit::BytesPerSecond, &self.written, topics::WRITTEN)
+                .or_zero(of_topics),
+            tile("Read", Unit::BytesPerSecond, &self.read, topics::READ).or_zero(of_topics),
             tile("Requests", Unit::RequestsPerSecond, &self.requests, REQUESTS),
             tile("Errors by responses", Unit::Share, &self.errors, ERROR_SHARE)
                 .or_zero(known)

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::counted::{Refused, UNNAMED};
 use super::series::ratio;
 use super::sheet::{Answers, Ask, Sheet, TileExt as _};
 use super::table::{Table, heading, toned};
@@ -19,6 +20,7 @@ mod libraries;
 pub(super) use libraries::{remedy, verdict};
 
 struct Asks {
+    counted: Refused,
     refused: Ask,
     now: Ask,
     all: Ask,
@@ -35,7 +37,7 @@ pub(super) async fn make(view: &View<'_>) -> Made {
     let asks = Asks::new(&mut sheet, view);
     let answers = sheet.answer(view.source).await?;
     let since = Since::ask(view, &answers, &asks.now).await?;
-    let known = answers.number(&asks.requests).is_some();
+    let known = answers.number(&asks.requests).is_some() && asks.counted.is_counted(&answers);
     let mut tiles = vec![asks.clients(&answers, known)];
     tiles.push(
         answers
@@ -59,7 +61,8 @@ pub(super) async fn make(view: &View<'_>) -> Made {
         libraries::table(&answers),
         asks.software_table(view, &answers),
     ];
-    Ok(Parts { notes: vec![note], tiles, panels })
+    let notes = asks.counted.note(&answers).into_iter().chain([note]).collect();
+    Ok(Parts { notes, tiles, panels })
 }
 
 impl Asks {
@@ -70,6 +73,7 @@ impl Asks {
         let requests = || view.series(names::REQUESTS);
         let opened = || view.series(names::CONNECTIONS_OPENED);
         Self {
+            counted: Refused::ask(sheet, view),
             refused: sheet.ask(of().by(ROW).increase(), range),
             now: sheet.ask(of().by(ROW).rate(), window),
             all: sheet.ask(of().increase(), range),
@@ -118,7 +122,11 @@ impl Asks {
             .sorted("in_range", &["now"])
             .searched(view)
             .kept(move |key| counts.get(key).is_some_and(|&count| count > 0.0))
-            .empty("Nobody has spoken a version that brokers of Kafka 4 refuse within this range.")
+            .empty(if self.counted.is_counted(answers) {
+                "Nobody has spoken a version that brokers of Kafka 4 refuse within this range."
+            } else {
+                UNNAMED
+            })
             .panel(answers)
     }
 

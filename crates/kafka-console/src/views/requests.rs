@@ -7,7 +7,7 @@ use super::curves::{Curves, single, stacked};
 use super::series::{Series, only, ratio, scale};
 use super::sheet::{Answers, Ask, Sheet, TileExt as _};
 use super::table::{Heading, Table, heading};
-use super::{Made, Parts, View, error_table};
+use super::{Made, Parts, View, counted, error_table};
 use crate::expr::Matcher;
 use crate::expr::catalog::names;
 use crate::page::{HeatPanel, Panel, Tile, Unit};
@@ -17,7 +17,7 @@ struct Asks {
     tiles: Tiles,
     apis: Apis,
     versions: Ask,
-    refused: Ask,
+    spoken: Ask,
     errors: Ask,
     errors_in_range: Ask,
     request_rank: Ask,
@@ -90,7 +90,7 @@ impl Asks {
             tiles: Tiles::new(sheet, view),
             apis: Apis::new(sheet, view),
             versions: sheet.ask(of(names::REQUESTS, VERSION).rate(), window),
-            refused: sheet.ask(of(names::DEPRECATED_REQUESTS, VERSION).increase(), range),
+            spoken: sheet.ask(of(names::REQUESTS, VERSION).increase(), range),
             errors: sheet.ask(of(names::RESPONSE_ERRORS, error).rate(), window),
             errors_in_range: sheet.ask(of(names::RESPONSE_ERRORS, error).increase(), range),
             request_rank: sheet.ask(of(names::REQUESTS, REQUEST).increase(), range),
@@ -113,8 +113,10 @@ impl Asks {
             versions.insert((version.parse().unwrap_or(u32::MAX), version));
         }
         let refused: BTreeSet<(&str, &str)> = answers
-            .by_pair(&self.refused)
-            .filter(|(_, _, requests)| *requests > 0.0)
+            .by_pair(&self.spoken)
+            .filter(|(request, version, requests)| {
+                *requests > 0.0 && counted::is_refused(request, version)
+            })
             .map(|(request, version, _)| (request, version))
             .collect();
         let mut rows: Vec<&str> = totals.keys().copied().collect();

@@ -1,6 +1,7 @@
 //! One topic: who writes, who reads, how late, and what goes wrong.
 
 use super::bars::Bars;
+use super::counted::Counted;
 use super::curves::{Curves, single, stacked};
 use super::flow::Flow;
 use super::series::{Series, ratio};
@@ -13,6 +14,7 @@ use crate::page::{Link, Panel, Tile, Unit};
 use crate::source::SourceError;
 
 struct Asks {
+    counted: Counted,
     written_bytes: Ask,
     written_records: Ask,
     read_bytes: Ask,
@@ -47,6 +49,8 @@ pub(super) async fn make(view: &View<'_>) -> Made {
     let ages = Bars::new(&mut sheet, view, "ages", "Age of records when they are read", AGES, &age);
     let answers = sheet.answer(view.source).await?;
     let mut parts = Parts { tiles: asks.tiles(&answers), ..Parts::default() };
+    parts.notes.extend(asks.counted.topics_note(&answers));
+    parts.notes.extend(asks.counted.clients_note(&answers));
     if asks.is_unknown(&answers) {
         parts.notes.push(info(
             format!("Nothing was seen of this topic within the last {}.", view.asked.range_text()),
@@ -101,6 +105,7 @@ impl Asks {
         let codecs = [names::TOPIC_PRODUCED_BATCHES, names::TOPIC_FETCHED_BATCHES]
             .map(|metric| ask(of(metric).by(&["compression"]).rate()));
         Self {
+            counted: Counted::ask(sheet, view),
             written_bytes,
             written_records,
             read_bytes,
@@ -143,7 +148,7 @@ impl Asks {
     }
 
     fn tiles(&self, answers: &Answers) -> Vec<Tile> {
-        let known = !self.is_unknown(answers);
+        let known = !self.is_unknown(answers) && self.counted.topics(answers);
         let tile = |title: &str, unit, ask, help: &str| answers.tile(title, unit, ask, help);
         vec![
             tile("Written", Unit::BytesPerSecond, &self.written_bytes, topics::WRITTEN)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::counted::Counted;
 use super::curves::{Curves, single, stacked};
 use super::series::ratio;
 use super::sheet::{Answers, Ask, Sheet, TileExt as _, label};
@@ -57,8 +58,9 @@ pub(super) async fn make(view: &View<'_>) -> Made {
         error_rank: sheet.ask(view.series(names::TOPIC_ERRORS).by(&["error"]).increase(), range),
         topic: TopicAsks::new(&mut sheet, view),
     };
+    let counted = Counted::ask(&mut sheet, view);
     let answers = sheet.answer(view.source).await?;
-    let known = answers.number(&asks.requests).is_some();
+    let known = answers.number(&asks.requests).is_some() && counted.topics(&answers);
     let tiles = vec![
         answers.tile("Written", Unit::BytesPerSecond, &asks.written, WRITTEN).or_zero(known),
         answers.tile("Read", Unit::BytesPerSecond, &asks.read, READ).or_zero(known),
@@ -69,7 +71,8 @@ pub(super) async fn make(view: &View<'_>) -> Made {
     ];
     let mut panels = vec![asks.topic.table(view, &answers)];
     panels.extend(lines(view, &answers, &asks).await?);
-    Ok(Parts { tiles, panels, ..Parts::default() })
+    let notes = counted.topics_note(&answers).into_iter().collect();
+    Ok(Parts { notes, tiles, panels })
 }
 
 impl TopicAsks {
@@ -146,9 +149,8 @@ impl TopicAsks {
             })
             .sorted("errors", &["written_bytes", "read_bytes", "group_lag"])
             .searched(view)
-            .empty(
-                "No topic has been seen. Topics appear when a broker has named one in an answer.",
-            )
+            .empty("No topic has been seen. Topics appear when a broker has named one in an answer, where \
+                    metrics.topics is on in the filter's configuration.")
             .panel(answers)
     }
 }

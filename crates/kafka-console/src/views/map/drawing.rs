@@ -18,12 +18,16 @@ impl Graph<'_> {
         let mut edges = drawn(&self.written, &topics, &writers, &WRITERS, written);
         edges.extend(drawn(&self.read, &topics, &clients, &READERS, read));
         edges.extend(drawn(&self.committed, &topics, &groups, &GROUPS, &self.asks.committed));
+        // Without clients there are topics beyond the limit, and no lines to them.
         let of_rest = edges.iter().filter(|edge| edge.promql.is_empty());
+        let along_lines: f64 = of_rest.filter_map(|edge| edge.bytes_per_second).sum();
+        let of_topics: f64 =
+            topics.others.iter().filter_map(|weight| weight.moved).map(|m| m.bytes).sum();
         let left_out = MapRest {
             writers: writers.others.len(),
             topics: topics.others.len(),
             readers: clients.others.len() + groups.others.len(),
-            bytes_per_second: of_rest.filter_map(|edge| edge.bytes_per_second).sum(),
+            bytes_per_second: along_lines.max(of_topics),
         };
         let mut readers = clients.nodes(&READERS, Some(&self.asks.readers.bytes), None);
         let mut group_nodes = groups.nodes(&GROUPS, None, Some(&self.asks.group_lag));
@@ -52,11 +56,8 @@ impl Graph<'_> {
             let promql = one(&pair.bytes, &TOPICS, topic);
             format!("label_replace({promql}, \"way\", \"{name}\", \"\", \"\")")
         };
-        format!(
-            "sum by (topic) ({} or {})",
-            way(&self.asks.topics_written, "written"),
-            way(&self.asks.topics_read, "read")
-        )
+        let [written, read] = self.of_topics;
+        format!("sum by (topic) ({} or {})", way(written, "written"), way(read, "read"))
     }
 }
 

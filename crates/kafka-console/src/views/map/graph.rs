@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Asks, Pair};
 use crate::views::View;
-use crate::views::sheet::Answers;
+use crate::views::sheet::{Answers, label};
 
 /// A node that may be drawn, or be part of the rest.
 #[derive(Default)]
@@ -63,6 +63,7 @@ impl Flow {
 
 pub(super) struct Graph<'a> {
     pub(super) asks: &'a Asks,
+    pub(super) of_topics: [&'a Pair; 2],
     pub(super) writers: BTreeMap<&'a str, Weight>,
     pub(super) topics: BTreeMap<&'a str, Weight>,
     pub(super) clients: BTreeMap<&'a str, Weight>,
@@ -89,6 +90,7 @@ impl<'a> Graph<'a> {
         }
         let mut graph = Self {
             asks,
+            of_topics: asks.of_topics(answers),
             writers: weights(&written, answers, &asks.writers),
             topics: BTreeMap::new(),
             clients: weights(&read, answers, &asks.readers),
@@ -102,12 +104,13 @@ impl<'a> Graph<'a> {
         graph
     }
 
-    /// A topic has its own counts, which are exact also where clients are over a cap.
     fn weigh_topics(&mut self, view: &View<'_>, answers: &'a Answers) {
+        let counted = &self.asks.counted;
+        let known = counted.topics(answers) || counted.clients(answers);
         for edge in self.written.iter().chain(&self.read).chain(&self.committed) {
-            self.topics.entry(edge.topic).or_default().moved = Some(Moved::default());
+            self.topics.entry(edge.topic).or_default().moved = known.then(Moved::default);
         }
-        for pair in [&self.asks.topics_written, &self.asks.topics_read] {
+        for pair in self.of_topics {
             for (topic, moved) in moved(answers, pair) {
                 // Also those without an edge: the filter may count no clients.
                 if moved.bytes > 0.0 && !topic.is_empty() && view.asked.finds(topic) {
@@ -155,15 +158,18 @@ fn edges<'a>(answers: &'a Answers, pair: &Pair) -> Vec<Edge<'a>> {
         .collect()
 }
 
-/// By the first label.
+/// By the first label, summed over others.
 fn moved<'a>(answers: &'a Answers, pair: &Pair) -> BTreeMap<&'a str, Moved> {
-    let records = answers.by_label(&pair.records);
-    let bytes = answers.by_label(&pair.bytes).into_iter();
-    let moved = bytes.map(|(name, bytes)| {
-        let records = records.get(name).copied().unwrap_or_default();
-        (name, Moved { bytes, records })
-    });
-    moved.collect()
+    let mut moved: BTreeMap<&str, Moved> = BTreeMap::new();
+    for sample in answers.vector(&pair.bytes) {
+        moved.entry(label(sample, 0)).or_default().bytes += sample.value;
+    }
+    for sample in answers.vector(&pair.records) {
+        if let Some(moved) = moved.get_mut(label(sample, 0)) {
+            moved.records += sample.value;
+        }
+    }
+    moved
 }
 
 /// Of the clients at the ends of edges.

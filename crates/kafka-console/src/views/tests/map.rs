@@ -133,6 +133,47 @@ async fn topics_are_there_without_clients_and_a_note_says_why() {
     assert!(page_of(&shop(), "map", &[]).await.notes.is_empty());
 }
 
+/// The filter's `metrics.topics` may be off: what clients move is known by topic all the same.
+#[tokio::test]
+async fn topics_that_are_not_counted_weigh_what_their_clients_move() {
+    let mut world = World::empty();
+    for (client, bytes) in [("feed", 30.0), ("bulk", 12.0)] {
+        let labels = [("topic", "orders"), ("client_id", client)];
+        world.add("kafka_filter_client_produced_bytes_total", &labels, bytes);
+        world.add("kafka_filter_client_produced_records_total", &labels, bytes / 10.0);
+    }
+    let labels = [("topic", "orders"), ("client_id", "search")];
+    world.add("kafka_filter_client_fetched_bytes_total", &labels, 8.0);
+    world.add("kafka_filter_requests_total", &[("request", "Produce"), ("api_version", "13")], 1.0);
+    for given in [vec![], vec![("search", "feed")]] {
+        let page = page_of(&world, "map", &given).await;
+        let orders = &map(&page).topics[0];
+        assert_near(orders.bytes_per_second.unwrap(), 50.0);
+        assert_near(orders.records_per_second.unwrap(), 4.2);
+        assert_eq!(
+            orders.promql,
+            "sum by (topic) (label_replace(sum by (topic, client_id) \
+             (rate(kafka_filter_client_produced_bytes_total{reporter=~\"source|proxy\", topic=\"orders\"}[1m])), \
+             \"way\", \"written\", \"\", \"\") or label_replace(sum by (topic, client_id) \
+             (rate(kafka_filter_client_fetched_bytes_total{reporter=~\"source|proxy\", topic=\"orders\"}[1m])), \
+             \"way\", \"read\", \"\", \"\"))"
+        );
+    }
+    for (name, title) in [("map", "Written"), ("map", "Read"), ("topics", "Written")] {
+        let page = page_of(&world, name, &[]).await;
+        let tile = page.tiles.iter().find(|tile| tile.title == title).unwrap();
+        assert_eq!(tile.value, None, "{title} of {name} is not known");
+        assert!(page.notes[0].remedy.as_deref().unwrap().contains("metrics.topics"));
+    }
+    // Where no record moves, 0 is right.
+    let mut idle = World::empty();
+    let labels = [("request", "Metadata"), ("api_version", "13")];
+    idle.add("kafka_filter_requests_total", &labels, 1.0);
+    let page = page_of(&idle, "map", &[]).await;
+    assert_near(tile(&page, "Written"), 0.0);
+    assert!(page.notes.is_empty());
+}
+
 #[tokio::test]
 async fn a_search_leaves_what_is_found_and_what_it_is_tied_to() {
     let page = page_of(&shop(), "map", &[("search", "BILL")]).await;

@@ -53,6 +53,41 @@ async fn readiness_without_an_old_client_is_0_also_where_no_connection_was_opene
     assert_eq!(nothing.tiles[0].value, None);
 }
 
+/// The filter's `metrics.deprecated` may be off: versions are counted all the same, and who speaks them is not.
+#[tokio::test]
+async fn versions_that_nobody_is_counted_for_are_no_zero() {
+    let mut world = World::empty();
+    for (request, version) in [("FetchConsumer", "3"), ("FetchConsumer", "4"), ("Produce", "13")] {
+        let labels = [("request", request), ("api_version", version)];
+        world.add("kafka_filter_requests_total", &labels, 5.0);
+    }
+    world.add("kafka_filter_connections_active", &[], 1.0);
+    for (name, title) in [
+        ("readiness", "Clients to upgrade"),
+        ("readiness", "Requests that are refused"),
+        ("clients", "Refused by Kafka 4"),
+    ] {
+        let page = page_of(&world, name, &[]).await;
+        let tile = page.tiles.iter().find(|tile| tile.title == title).unwrap();
+        assert_eq!((tile.value, tile.tone), (None, Tone::Plain), "{title}");
+        let remedies = page.notes.iter().filter_map(|note| note.remedy.as_deref());
+        assert!(remedies.into_iter().any(|remedy| remedy.contains("metrics.deprecated")));
+    }
+    let page = page_of(&world, "readiness", &[]).await;
+    assert!(table(&page, "refused").empty.contains("metrics.deprecated"));
+    let requests = page_of(&world, "requests", &[]).await;
+    let heat = requests.panels.iter().find_map(|panel| match panel {
+        Panel::Heat(heat) => Some(heat),
+        _ => None,
+    });
+    let heat = heat.unwrap();
+    let fetch = heat.rows.iter().position(|row| row == "FetchConsumer").unwrap();
+    assert_eq!(
+        (heat.columns.as_slice(), heat.marked[fetch].as_slice()),
+        (["3", "4", "13"].map(str::to_owned).as_slice(), [true, false, false].as_slice(),)
+    );
+}
+
 #[tokio::test]
 async fn a_client_that_went_was_seen_last_when_it_went() {
     let mut world = World::empty();
