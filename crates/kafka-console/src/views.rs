@@ -30,6 +30,7 @@ mod sheet;
 mod table;
 mod topic;
 mod topics;
+mod trouble;
 
 /// What the navigation shows, in its order.
 pub const NAVIGATION: &[PageEntry] = &[
@@ -76,6 +77,10 @@ pub async fn page(source: &Source, public_url: Option<&str>, asked: &Asked) -> P
         notes.push(Note { tone: NoteTone::Error, text: error.message, remedy: Some(error.remedy) });
         Parts::default()
     });
+    if notes.is_empty() {
+        // The page itself has its numbers: what these notes would say more is not worth a failed page.
+        notes = trouble::notes(&view).await.unwrap_or_default();
+    }
     notes.extend(parts.notes);
     Page {
         name: asked.page().name(),
@@ -109,6 +114,17 @@ impl View<'_> {
     fn window_between(&self, points_max: usize) -> Duration {
         let scrape = self.source.state().scrape_interval;
         no_shorter(self.asked.window(), step(self.asked.range(), points_max, scrape))
+    }
+
+    /// The range in words, or for how long the source has watched where that is shorter.
+    fn watched_text(&self) -> String {
+        match self.source.state().history {
+            Some(history) if history < self.asked.range() => match history.as_secs() {
+                seconds @ 0..120 => format!("{seconds} s, for which the console has watched"),
+                seconds => format!("{} min, for which the console has watched", seconds / 60),
+            },
+            _ => self.asked.range_text().to_owned(),
+        }
     }
 
     /// What the page is about.

@@ -392,7 +392,24 @@ impl Reporter {
         }
     }
 
-    fn title(self) -> &'static str {
+    /// What the one with this value of the label is called on the pages.
+    pub(super) fn title_of(label: &str) -> Option<&'static str> {
+        let mut single = [Self::Source, Self::Proxy, Self::Destination].into_iter();
+        single.find(|one| one.name() == label).map(Self::title)
+    }
+
+    /// Whether it is what pages are of unless somebody chooses.
+    pub(super) fn is_default(self) -> bool {
+        self == Self::SourceProxy
+    }
+
+    /// Whether series with this value of the label are of it.
+    pub(super) fn has(self, label: &str) -> bool {
+        self.matcher().accepts(label)
+    }
+
+    /// As the pages name it.
+    pub(super) fn title(self) -> &'static str {
         match self {
             Self::SourceProxy => "clients and gateways",
             Self::Source => "clients only",

@@ -39,7 +39,7 @@ pub(super) async fn make(view: &View<'_>) -> Made {
     parts.notes.extend(asks.refused_counted.note(&answers));
     if asks.is_unknown(&answers) {
         parts.notes.push(info(
-            format!("Nothing was seen of this client within the last {}.", view.asked.range_text()),
+            format!("Nothing was seen of this client within the last {}.", view.watched_text()),
             Some("Choose a longer range, or look at Clients for its name as the filter writes it."),
         ));
     }
@@ -113,10 +113,10 @@ impl Asks {
             )
             .measure(heading("in_range", "In this range", Unit::Count, REFUSED), &self.refused_by)
             .sorted("in_range", &["now"])
-            .empty(if self.refused_counted.is_counted(answers) {
-                "This client speaks only versions that brokers of Kafka 4 take."
-            } else {
-                UNNAMED
+            .empty(match (self.is_unknown(answers), self.refused_counted.is_counted(answers)) {
+                (true, _) => "Nothing was seen of this client in this range.",
+                (false, true) => "This client speaks only versions that brokers of Kafka 4 take.",
+                (false, false) => UNNAMED,
             })
             .panel(answers)
     }

@@ -43,7 +43,7 @@ pub(super) async fn make(view: &View<'_>) -> Made {
     let mut parts = Parts { tiles: asks.tiles(&answers), ..Parts::default() };
     if asks.is_unknown(&answers) {
         parts.notes.push(info(
-            format!("Nothing was seen of this group within the last {}.", view.asked.range_text()),
+            format!("Nothing was seen of this group within the last {}.", view.watched_text()),
             Some("Choose a longer range. A group whose members are gone sends nothing, and its lag goes when it is \
                   stale."),
         ));
@@ -157,7 +157,11 @@ impl Asks {
     }
 
     fn errors_table(&self, view: &View<'_>, answers: &Answers) -> Panel {
-        let empty = "The coordinator has answered this group without error.";
+        let empty = if answers.vector(&self.requests_in_range).is_empty() {
+            "No request of this group was seen in this range."
+        } else {
+            "The coordinator has answered this group without error."
+        };
         error_table::table(
             view,
             (ERROR_TABLE, empty),

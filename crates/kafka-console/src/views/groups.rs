@@ -93,7 +93,7 @@ impl Asks {
             .label("group", "Group", Some(Link::Group), "The id of a consumer, share or streams group.")
             .cell(H_STATE, |key| {
                 let of = |known: &BTreeMap<&str, f64>| {
-                    key.first().and_then(|group| known.get(&**group)).copied().unwrap_or_default()
+                    key.first().and_then(|group| known.get(&**group)).copied()
                 };
                 state(of(&now), of(&before))
             })
@@ -141,9 +141,12 @@ async fn lines(view: &View<'_>, answers: &Answers, asks: &Asks) -> Result<Vec<Pa
     curves.panels().await
 }
 
-/// By its requests a second now, and how many there were in the range.
-fn state(now: f64, in_range: f64) -> Cell {
-    match (now > 0.0, in_range > 0.0) {
+/// By its requests a second now, and how many there were in the range; neither is where they are not counted.
+fn state(now: Option<f64>, in_range: Option<f64>) -> Cell {
+    if now.is_none() && in_range.is_none() {
+        return Cell::None;
+    }
+    match (now > Some(0.0), in_range > Some(0.0)) {
         (true, _) => Cell::Text("works".to_owned()),
         (false, true) => toned("went silent", Tone::Warning),
         (false, false) => Cell::Text("silent".to_owned()),
@@ -221,8 +224,10 @@ mod tests {
 
     #[test]
     fn a_group_that_stopped_stands_out() {
+        let state = |now, in_range| super::state(Some(now), Some(in_range));
         assert_eq!(state(0.2, 30.0), Cell::Text("works".to_owned()));
         assert_eq!(state(0.0, 30.0), toned("went silent", Tone::Warning));
         assert_eq!(state(0.0, 0.0), Cell::Text("silent".to_owned()));
+        assert_eq!(super::state(None, None), Cell::None, "metrics.groups may be off");
     }
 }

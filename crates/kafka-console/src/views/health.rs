@@ -4,7 +4,7 @@ use super::curves::{Curves, stacked};
 use super::series::Series;
 use super::sheet::{Answers, Ask, Sheet, TileExt as _};
 use super::table::{Table, finds, heading, toned};
-use super::{Made, Parts, ROWS_MAX, View, warning};
+use super::{Made, Parts, ROWS_MAX, View, info, warning};
 use crate::expr::catalog::names;
 use crate::page::{Cell, Column, Note, Panel, Sort, TablePanel, Tile, Tone, Unit};
 use crate::source::{Kind, Proxy, SourceError};
@@ -207,7 +207,7 @@ fn proxy_row(proxy: &Proxy) -> Vec<Cell> {
             let why = proxy.error.as_deref().unwrap_or("no answer");
             toned(format!("down: {why}"), Tone::Error)
         }
-        (true, false, true) => toned("without the filter", Tone::Warning),
+        (true, false, true) => toned("up, nothing of the filter", Tone::Warning),
         (true, false, false) => Cell::Text("up, no proxy".to_owned()),
         (true, true, _) => toned("up", Tone::Good),
     };
@@ -236,10 +236,15 @@ fn notes(proxies: &[Proxy], asks: &Asks, answers: &Answers) -> Vec<Note> {
     let without =
         proxies.iter().filter(|proxy| proxy.up && proxy.is_envoy && !proxy.has_filter).count();
     if without > 0 {
-        notes.push(warning(
-            format!("{without} proxies run without the filter: Kafka traffic through them is not seen."),
-            "Check that its configuration reaches them (istio/README.md, envoy/README.md), and that connections to \
-             Kafka ports pass a listener which has it.",
+        notes.push(info(
+            format!(
+                "{without} proxies show nothing of the filter: no Kafka connection has passed them yet, or they run without \
+                 it."
+            ),
+            Some(
+                "Where one of them should see Kafka: check that the filter's configuration reaches it (istio/README.md, \
+                 envoy/README.md), and that connections to Kafka ports pass a listener which has it.",
+            ),
         ));
     }
     let mut releases: Vec<&str> =
@@ -337,7 +342,7 @@ const WITH_FILTER_QUERY: &str =
 const UP_QUERY: &str = "count((max by (instance) (up) > 0) and on (instance) \
     (last_over_time(envoy_server_uptime[15m]) or last_over_time(kafka_filter_build_info[15m])))";
 const PROXIES: &str =
-    "What is scraped: first what does not answer, then proxies without the filter.";
+    "What is scraped: first what does not answer, then proxies that show nothing of the filter.";
 const CONNECTIONS: &str =
     "Connections that are open now, of all proxies and both sides: a call inside a mesh is two.";
 const OPENED: &str = "Connections that were opened in this range. Many more than are open is a client that connects anew \

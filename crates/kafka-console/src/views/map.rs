@@ -7,6 +7,7 @@ use super::requests::{ERROR_SHARE, troubling};
 use super::series::ratio;
 use super::sheet::{Answers, Ask, Sheet, TileExt as _};
 use super::{Made, Parts, View, topics};
+use crate::expr::Matcher;
 use crate::expr::catalog::names;
 use crate::page::{Tile, Unit};
 use graph::Graph;
@@ -36,6 +37,7 @@ struct Tiles {
     written: Ask,
     read: Ask,
     requests: Ask,
+    responses: Ask,
     errors: Ask,
     lag: Ask,
 }
@@ -77,8 +79,13 @@ impl Asks {
             readers,
             topics_written,
             topics_read,
-            topic_errors: sheet
-                .ask(of(names::TOPIC_ERRORS, topics::TOPIC).troubling().rate(), window),
+            topic_errors: sheet.ask(
+                of(names::TOPIC_ERRORS, topics::TOPIC)
+                    .with(Matcher::one_of("request", TIMED))
+                    .troubling()
+                    .rate(),
+                window,
+            ),
             topic_requests: sheet
                 .ask(of(names::TOPIC_REQUEST_DURATION_MICROSECONDS, topics::TOPIC).count(), window),
             topic_lag: sheet.ask(of(names::TOPIC_FETCH_LAG_RECORDS, topics::TOPIC).sum(), window),
@@ -91,10 +98,10 @@ impl Asks {
         }
     }
 
-    /// What topics are weighed by: their own counts, which are exact also where clients are over a cap, or those of
-    /// their clients where the filter has no others.
-    fn of_topics(&self, answers: &Answers) -> [&Pair; 2] {
-        if self.counted.topics(answers) {
+    /// What a topic is weighed by: its own counts, which are exact also where clients are over a cap, or those of its
+    /// clients where the filter has no others of it.
+    fn of_topic(&self, has_own: bool) -> [&Pair; 2] {
+        if has_own {
             [&self.topics_written, &self.topics_read]
         } else {
             [&self.written, &self.read]
@@ -110,6 +117,7 @@ impl Tiles {
             written: sheet.ask(of(names::TOPIC_PRODUCED_BYTES).rate(), window),
             read: sheet.ask(of(names::TOPIC_FETCHED_BYTES).rate(), window),
             requests: sheet.ask(of(names::REQUESTS).rate(), window),
+            responses: sheet.ask(of(names::RESPONSES).rate(), window),
             errors: sheet.ask(ratio(troubling(view).rate(), of(names::RESPONSES).rate()), window),
             lag: sheet.ask(of(names::GROUP_LAG_RECORDS).sum(), window),
         }
@@ -118,6 +126,8 @@ impl Tiles {
     fn tiles(&self, answers: &Answers, counted: &Counted) -> Vec<Tile> {
         let known = answers.number(&self.requests).is_some();
         let of_topics = known && counted.topics(answers);
+        // No errors of no responses is no good news.
+        let answered = answers.number(&self.responses).is_some_and(|rate| rate > 0.0);
         let tile = |title: &str, unit, ask, help: &str| answers.tile(title, unit, ask, help);
         vec![
             tile("Written", Unit::BytesPerSecond, &self.written, topics::WRITTEN)
@@ -125,12 +135,15 @@ impl Tiles {
             tile("Read", Unit::BytesPerSecond, &self.read, topics::READ).or_zero(of_topics),
             tile("Requests", Unit::RequestsPerSecond, &self.requests, REQUESTS),
             tile("Errors by responses", Unit::Share, &self.errors, ERROR_SHARE)
-                .or_zero(known)
+                .or_zero(answered)
                 .bad_from(0.001, 0.05),
             tile("Lag of groups", Unit::Records, &self.lag, topics::H_GROUP_LAG.help),
         ]
     }
 }
+
+/// Requests that are counted by topic, and so have something to be a share of: those whose time is taken.
+const TIMED: &str = "Produce|FetchConsumer|ShareFetch";
 
 const EDGE: &[&str] = &["topic", "client_id"];
 

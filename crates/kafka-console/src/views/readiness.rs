@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::asked::Reporter;
 use super::counted::{Refused, UNNAMED};
-use super::series::ratio;
+use super::series::{Series, ratio};
 use super::sheet::{Answers, Ask, Sheet, TileExt as _};
 use super::table::{Table, heading, toned};
-use super::{Made, Parts, View, info};
+use super::{Made, Parts, View, info, warning};
 use crate::expr::catalog::names;
 use crate::expr::{Expr, Matrix};
-use crate::page::{Cell, Link, Panel, Tone, Unit};
+use crate::page::{Cell, Link, Note, Panel, Tone, Unit};
 use crate::source::SourceError;
 
 mod libraries;
@@ -20,6 +21,7 @@ mod libraries;
 pub(super) use libraries::{remedy, verdict};
 
 struct Asks {
+    seen_by: Ask,
     counted: Refused,
     refused: Ask,
     now: Ask,
@@ -49,7 +51,7 @@ pub(super) async fn make(view: &View<'_>) -> Made {
     tiles.push(answers.tile("Of all requests", Unit::Share, &asks.share, SHARE).or_zero(known));
     tiles.push(answers.tile("Told their library", Unit::Share, &asks.told, TOLD));
     let note = info(
-        format!("This list has what was seen within the last {}.", view.asked.range_text()),
+        format!("This list has what was seen within the last {}.", view.watched_text()),
         Some(
             "Jobs that run once a week show themselves once a week: with Prometheus as source choose a range of 7d \
              before you call the list complete. A client that came for a moment only counts 0 there, and is missing: \
@@ -61,7 +63,8 @@ pub(super) async fn make(view: &View<'_>) -> Made {
         libraries::table(&answers),
         asks.software_table(view, &answers),
     ];
-    let notes = asks.counted.note(&answers).into_iter().chain([note]).collect();
+    let notes = [asks.counted.note(&answers), asks.seen_by_others(view, &answers), Some(note)];
+    let notes = notes.into_iter().flatten().collect();
     Ok(Parts { notes, tiles, panels })
 }
 
@@ -73,6 +76,10 @@ impl Asks {
         let requests = || view.series(names::REQUESTS);
         let opened = || view.series(names::CONNECTIONS_OPENED);
         Self {
+            seen_by: sheet.ask(
+                Series::of(names::DEPRECATED_REQUESTS).by(&["client_id", "reporter"]).increase(),
+                range,
+            ),
             counted: Refused::ask(sheet, view),
             refused: sheet.ask(of().by(ROW).increase(), range),
             now: sheet.ask(of().by(ROW).rate(), window),
@@ -102,6 +109,32 @@ impl Asks {
         tile.bad_from(1.0, f64::INFINITY)
     }
 
+    /// Clients without a proxy of their own, whom proxies at brokers have seen.
+    fn seen_by_others(&self, view: &View<'_>, answers: &Answers) -> Option<Note> {
+        let chosen = view.asked.reporter();
+        let speak = answers.by_pair(&self.seen_by).filter(|(_, _, requests)| *requests > 0.0);
+        let (here, elsewhere): (Vec<_>, Vec<_>) =
+            speak.partition(|(_, reporter, _)| chosen.has(reporter));
+        let here: BTreeSet<&str> = here.into_iter().map(|(client, ..)| client).collect();
+        let others: BTreeSet<&str> = elsewhere.iter().map(|(client, ..)| *client).collect();
+        let missing = others.difference(&here).count();
+        let (_, reporter, _) = elsewhere.iter().find(|(client, ..)| !here.contains(client))?;
+        let title = Reporter::title_of(reporter)?;
+        let clients = if missing == 1 {
+            "One more client".to_owned()
+        } else {
+            format!("{missing} more clients")
+        };
+        Some(warning(
+            format!(
+                "{clients} of refused versions, whom only other proxies have seen, are missing here."
+            ),
+            format!(
+                "Choose \"{title}\" at Seen by: clients without a proxy of their own are seen at the brokers."
+            ),
+        ))
+    }
+
     fn table(&self, view: &View<'_>, answers: &Answers, since: &Since) -> Panel {
         let counts: BTreeMap<&[Arc<str>], f64> = answers
             .vector(&self.refused)
@@ -122,7 +155,9 @@ impl Asks {
             .sorted("in_range", &["now"])
             .searched(view)
             .kept(move |key| counts.get(key).is_some_and(|&count| count > 0.0))
-            .empty(if self.counted.is_counted(answers) {
+            .empty(if answers.number(&self.requests).is_none() {
+                "No request was seen within this range."
+            } else if self.counted.is_counted(answers) {
                 "Nobody has spoken a version that brokers of Kafka 4 refuse within this range."
             } else {
                 UNNAMED
@@ -154,6 +189,8 @@ struct Since {
     seen: BTreeMap<Vec<Arc<str>>, Seen>,
     /// What is seen within the newest window.
     now: BTreeSet<Vec<Arc<str>>>,
+    /// What is seen by then may have been there before the source looked, in seconds since 1970.
+    watched_from_s: i64,
 }
 
 /// Both as late as they may have been, in seconds since 1970.
@@ -171,19 +208,16 @@ impl Since {
         let moving = answers.vector(now).iter().filter(|sample| sample.value > 0.0);
         let now = moving.map(|sample| sample.labels.clone()).collect();
         let seen = matrices.first().map(|matrix| Self::read(matrix, window)).unwrap_or_default();
-        Ok(Self { seen, now })
+        let watched_from_s = matrices.first().map_or(0, |matrix| watched_from_s(view, matrix));
+        Ok(Self { seen, now, watched_from_s })
     }
 
     /// A line that is above 0 from its very first point was so before the range. Each point looks back over a window
     /// that is no shorter than the step, so nothing lies between them; the last that is above 0 has its event at the
     /// window's far end, because the next point no longer sees it.
     fn read(matrix: &Matrix, window: Duration) -> BTreeMap<Vec<Arc<str>>, Seen> {
-        let step = matrix.times_s.windows(2).find_map(|pair| match pair {
-            [one, next] => Some(next - one),
-            _ => None,
-        });
         let window = i64::try_from(window.as_secs()).unwrap_or_default();
-        let back = (window - step.unwrap_or_default()).max(0);
+        let back = (window - step_s(matrix)).max(0);
         let mut seen = BTreeMap::new();
         for line in &matrix.lines {
             let points = matrix.times_s.iter().zip(&line.points).enumerate();
@@ -201,6 +235,9 @@ impl Since {
     #[expect(clippy::cast_precision_loss, reason = "seconds since 1970")]
     fn first(&self, key: &[Arc<str>]) -> Cell {
         match self.seen.get(key) {
+            Some(Seen { first: Some(first), .. }) if *first <= self.watched_from_s => {
+                Cell::Text("before the console looked".to_owned())
+            }
             Some(Seen { first: Some(first), .. }) => Cell::Number(*first as f64),
             Some(Seen { first: None, .. }) => Cell::Text("before this range".to_owned()),
             None => Cell::None,
@@ -214,6 +251,23 @@ impl Since {
         }
         self.seen.get(key).map_or(Cell::None, |seen| Cell::Number(seen.last as f64))
     }
+}
+
+/// The first point that a client has which spoke all the time: growth is known from the second scrape on.
+fn watched_from_s(view: &View<'_>, matrix: &Matrix) -> i64 {
+    let state = view.source.state();
+    let (Some(newest_s), Some(history)) = (state.at_s, state.history) else { return 0 };
+    let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or_default();
+    newest_s - seconds(history) + seconds(state.scrape_interval) + step_s(matrix)
+}
+
+/// From one point to the next.
+fn step_s(matrix: &Matrix) -> i64 {
+    let steps = matrix.times_s.windows(2).find_map(|pair| match pair {
+        [one, next] => Some(next - one),
+        _ => None,
+    });
+    steps.unwrap_or_default()
 }
 
 const ROW: &[&str] = &["client_id", "request", "api_version"];

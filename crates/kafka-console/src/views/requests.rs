@@ -27,6 +27,7 @@ struct Asks {
 
 struct Tiles {
     requests: Ask,
+    responses: Ask,
     produce_p99: Ask,
     metadata_p99: Ask,
     errors: Ask,
@@ -173,6 +174,7 @@ impl Tiles {
         let responses = || of(names::RESPONSES).rate();
         Self {
             requests: sheet.ask(of(names::REQUESTS).rate(), window),
+            responses: sheet.ask(responses(), window),
             produce_p99: sheet.ask(p99("Produce"), window),
             metadata_p99: sheet.ask(p99("Metadata"), window),
             errors: sheet.ask(ratio(troubling(view).rate(), responses()), window),
@@ -186,16 +188,18 @@ impl Tiles {
 
     fn tiles(&self, answers: &Answers) -> Vec<Tile> {
         let known = answers.number(&self.requests).is_some();
+        // No errors of no responses is no good news.
+        let answered = answers.number(&self.responses).is_some_and(|rate| rate > 0.0);
         let tile = |title: &str, unit, ask, help: &str| answers.tile(title, unit, ask, help);
         vec![
             tile("Requests", Unit::RequestsPerSecond, &self.requests, REQUESTS_HELP),
             tile("Produce p99", Unit::Seconds, &self.produce_p99, PRODUCE_P99),
             tile("Metadata p99", Unit::Seconds, &self.metadata_p99, METADATA_P99),
             tile("Errors by responses", Unit::Share, &self.errors, ERROR_SHARE)
-                .or_zero(known)
+                .or_zero(answered)
                 .bad_from(0.001, 0.05),
             tile("Throttled", Unit::Share, &self.throttled, THROTTLED_SHARE)
-                .or_zero(known)
+                .or_zero(answered)
                 .bad_from(0.001, 0.05),
             tile("In flight", Unit::Count, &self.in_flight, IN_FLIGHT),
             tile("Bytes in flight", Unit::Bytes, &self.in_flight_bytes, IN_FLIGHT_BYTES_HELP),

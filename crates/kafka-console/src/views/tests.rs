@@ -9,6 +9,7 @@ mod health;
 mod lines;
 mod map;
 mod readiness;
+mod trouble;
 mod world;
 
 fn asked(source: &Source, page: &str, given: &[(&str, &str)]) -> Asked {
@@ -30,6 +31,10 @@ fn tile(page: &Page, title: &str) -> f64 {
     let tile = page.tiles.iter().find(|tile| tile.title == title);
     let tile = tile.unwrap_or_else(|| panic!("no tile {title}"));
     tile.value.unwrap_or_else(|| panic!("the tile {title} is empty"))
+}
+
+fn has_remedy(page: &Page, words: &str) -> bool {
+    page.notes.iter().filter_map(|note| note.remedy.as_deref()).any(|remedy| remedy.contains(words))
 }
 
 fn table<'a>(page: &'a Page, id: &str) -> &'a TablePanel {

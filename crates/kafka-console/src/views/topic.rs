@@ -53,7 +53,7 @@ pub(super) async fn make(view: &View<'_>) -> Made {
     parts.notes.extend(asks.counted.clients_note(&answers));
     if asks.is_unknown(&answers) {
         parts.notes.push(info(
-            format!("Nothing was seen of this topic within the last {}.", view.asked.range_text()),
+            format!("Nothing was seen of this topic within the last {}.", view.watched_text()),
             Some("Choose a longer range, or look at Topics for its name as the filter writes it."),
         ));
     }
@@ -180,7 +180,11 @@ impl Asks {
     }
 
     fn errors_table(&self, view: &View<'_>, answers: &Answers) -> Panel {
-        let empty = "No request about this topic was answered with an error.";
+        let empty = if self.is_unknown(answers) || !self.counted.topics(answers) {
+            "Nothing is known of errors of this topic."
+        } else {
+            "No request about this topic was answered with an error."
+        };
         error_table::table(
             view,
             (ERROR_TABLE, empty),
@@ -280,7 +284,7 @@ const GROUPS: &str =
     "Groups whose commits of this topic passed these proxies, the furthest behind first.";
 pub(super) const BEHIND: &str = "The lag through the rate at which records are written: how long the group would need to \
     wait until it is where the topic is now. It says nothing about how fast the group reads, and has no number while \
-    nothing is written.";
+    nothing is written. Too long where some writers do not pass these proxies.";
 const ERROR_TABLE: &str = "Error codes in answers about this topic, one for each place where one stands; harmless ones \
     too.";
 const PRODUCE_TIMES: &str =

@@ -292,7 +292,8 @@ pub(super) const H_END_TO_END: Heading = heading(
     "Age when read p99",
     Unit::Seconds,
     "How old batches are when a consumer fetches them: the proxy's clock minus the producer's timestamp. A consumer \
-     that reads from the beginning makes it large, and clocks that disagree make it wrong.",
+     that reads from the beginning makes it large, and clocks that disagree make it wrong. It ends at the \
+     histogram's last bound: an hour as shipped.",
 );
 pub(super) const H_FETCH_LAG: Heading = heading(
     "fetch_lag",
@@ -305,7 +306,8 @@ pub(super) const H_GROUP_LAG: Heading = heading(
     "Group lag",
     Unit::Records,
     "Records between what groups have committed and the end of the topic, summed over groups. What is committed past \
-     these proxies is not seen.",
+     these proxies is not seen; a partition that moved to a consumer behind another proxy may count at both for the \
+     minutes of limits.lag_stale_seconds.",
 );
 const H_WRITERS: Heading = heading(
     "writers",

@@ -174,6 +174,14 @@ describe("the picture", () => {
     expect([0, 0.0009, 0.001, 0.01, 0.05, 1].map(errorStep)).toEqual([0, 0, 1, 2, 3, 3]);
   });
 
+  it("does not take errors that nobody knows for none", () => {
+    const panel = small();
+    for (const each of [...panel.topics, ...panel.readers]) {
+      each.error_share = null;
+    }
+    expect(drawn(panel).ribbons.map((ribbon) => ribbon.errorShare)).not.toContain(0);
+  });
+
   it("gives long names the height they need", () => {
     const panel = small();
     panel.topics = [node(`topic:${"n".repeat(249)}`), node(`topic:${"名".repeat(249)}`), node("topic:short")];

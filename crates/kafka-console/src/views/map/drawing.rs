@@ -20,9 +20,9 @@ impl Graph<'_> {
         edges.extend(drawn(&self.committed, &topics, &groups, &GROUPS, &self.asks.committed));
         // Without clients there are topics beyond the limit, and no lines to them.
         let of_rest = edges.iter().filter(|edge| edge.promql.is_empty());
-        let along_lines: f64 = of_rest.filter_map(|edge| edge.bytes_per_second).sum();
-        let of_topics: f64 =
-            topics.others.iter().filter_map(|weight| weight.moved).map(|m| m.bytes).sum();
+        let along_lines = of_rest.filter_map(|edge| edge.bytes_per_second).fold(0.0, |a, b| a + b);
+        let of_topics = topics.others.iter().filter_map(|weight| weight.moved);
+        let of_topics = of_topics.fold(Moved::default(), Moved::add).bytes;
         let left_out = MapRest {
             writers: writers.others.len(),
             topics: topics.others.len(),
@@ -36,7 +36,8 @@ impl Graph<'_> {
         let mut topic_nodes = topics.nodes(&TOPICS, None, Some(&self.asks.topic_lag));
         ask_errors(&mut topic_nodes, &TOPICS, &self.asks.topic_errors, &self.asks.topic_requests);
         for node in topic_nodes.iter_mut().filter(|node| node.kind == NodeKind::Topic) {
-            node.promql = self.both_ways(&node.name);
+            let has_own = self.topics.get(&*node.name).is_none_or(|weight| !weight.of_clients);
+            node.promql = self.both_ways(&node.name, has_own);
         }
         Panel::Map(MapPanel {
             id: "map",
@@ -51,12 +52,12 @@ impl Graph<'_> {
     }
 
     /// What is written and read of a topic: a sum would be nothing where one of them is.
-    fn both_ways(&self, topic: &str) -> String {
+    fn both_ways(&self, topic: &str, has_own: bool) -> String {
         let way = |pair: &Pair, name| {
             let promql = one(&pair.bytes, &TOPICS, topic);
             format!("label_replace({promql}, \"way\", \"{name}\", \"\", \"\")")
         };
-        let [written, read] = self.of_topics;
+        let [written, read] = self.asks.of_topic(has_own);
         format!("sum by (topic) ({} or {})", way(written, "written"), way(read, "read"))
     }
 }
@@ -240,5 +241,5 @@ const GROUPS_MAX: usize = 15;
 
 const HELP: &str = "Clients that write, topics, and who reads: clients by what they are sent, groups by what they \
     commit. Width is bytes a second over the window. A Fetch names no group, so a line to a group carries its lag and no \
-    bytes. What has moved nothing within the window and has no group is not drawn. Colour is error codes by requests, of \
-    topics and groups: which client got an error is not counted.";
+    bytes. What has moved nothing within the window and has no group is not drawn. Colour is error codes by requests: of \
+    topics in answers to Produce and Fetch, and of groups. Which client got an error is not counted.";

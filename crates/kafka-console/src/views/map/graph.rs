@@ -13,6 +13,8 @@ pub(super) struct Weight {
     pub(super) moved: Option<Moved>,
     pub(super) error_share: Option<f64>,
     pub(super) lag: Option<f64>,
+    /// A topic that has no counts of its own.
+    pub(super) of_clients: bool,
 }
 
 /// Bytes and records a second.
@@ -63,7 +65,6 @@ impl Flow {
 
 pub(super) struct Graph<'a> {
     pub(super) asks: &'a Asks,
-    pub(super) of_topics: [&'a Pair; 2],
     pub(super) writers: BTreeMap<&'a str, Weight>,
     pub(super) topics: BTreeMap<&'a str, Weight>,
     pub(super) clients: BTreeMap<&'a str, Weight>,
@@ -90,7 +91,6 @@ impl<'a> Graph<'a> {
         }
         let mut graph = Self {
             asks,
-            of_topics: asks.of_topics(answers),
             writers: weights(&written, answers, &asks.writers),
             topics: BTreeMap::new(),
             clients: weights(&read, answers, &asks.readers),
@@ -110,16 +110,27 @@ impl<'a> Graph<'a> {
         for edge in self.written.iter().chain(&self.read).chain(&self.committed) {
             self.topics.entry(edge.topic).or_default().moved = known.then(Moved::default);
         }
-        for pair in self.of_topics {
-            for (topic, moved) in moved(answers, pair) {
-                // Also those without an edge: the filter may count no clients.
-                if moved.bytes > 0.0 && !topic.is_empty() && view.asked.finds(topic) {
-                    self.topics.entry(topic).or_default();
-                }
-                if let Some(weight) = self.topics.get_mut(topic) {
-                    weight.moved = Some(weight.moved.unwrap_or_default().add(moved));
-                }
+        let [own, of_clients] = [true, false].map(|has_own| {
+            let mut sum: BTreeMap<&str, Moved> = BTreeMap::new();
+            for (topic, moved) in
+                self.asks.of_topic(has_own).into_iter().flat_map(|pair| moved(answers, pair))
+            {
+                let sum = sum.entry(topic).or_default();
+                *sum = sum.add(moved);
             }
+            sum
+        });
+        // Also those without an edge: the filter may count no clients.
+        let moving = own.iter().filter(|(topic, moved)| {
+            moved.bytes > 0.0 && !topic.is_empty() && view.asked.finds(topic)
+        });
+        for (&topic, _) in moving {
+            self.topics.entry(topic).or_default();
+        }
+        for (topic, weight) in &mut self.topics {
+            weight.of_clients = !own.contains_key(topic) && of_clients.contains_key(topic);
+            let moved = if weight.of_clients { of_clients.get(topic) } else { own.get(topic) };
+            weight.moved = moved.copied().or(weight.moved);
         }
         let errors = answers.by_label(&self.asks.topic_errors);
         let requests = answers.by_label(&self.asks.topic_requests);

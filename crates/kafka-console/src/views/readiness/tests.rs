@@ -19,6 +19,7 @@ fn since(lines: &[(&str, [Option<f64>; 4])], window: u64, now: &[&str]) -> Since
     Since {
         seen: Since::read(&matrix(lines), Duration::from_secs(window)),
         now: now.iter().map(|client| row(client)).collect(),
+        watched_from_s: 0,
     }
 }
 
@@ -36,6 +37,17 @@ fn since_is_the_first_point_above_nothing() {
     assert_eq!(since.last(&row("old")), Cell::Number(100.0));
     assert_eq!(since.first(&row("silent")), Cell::None);
     assert_eq!(since.first(&row("unknown")), Cell::None);
+}
+
+#[test]
+fn what_was_there_when_the_console_began_to_look_is_no_news() {
+    let lines = [
+        ("there", [None, Some(1.0), Some(1.0), Some(1.0)]),
+        ("came", [None, Some(0.0), Some(1.0), Some(1.0)]),
+    ];
+    let since = Since { watched_from_s: 110, ..since(&lines, 10, &[]) };
+    assert_eq!(since.first(&row("there")), Cell::Text("before the console looked".to_owned()));
+    assert_eq!(since.first(&row("came")), Cell::Number(120.0));
 }
 
 /// Points 10 s apart that look back over 20 s: the last that sees a request is 10 s too late, and the newest one does

@@ -162,7 +162,7 @@ function RibbonPath({
 }): JSX.Element {
   const { ask } = useShell();
   const { edge } = ribbon;
-  const step = errorStep(ribbon.errorShare);
+  const step = ribbon.errorShare === null ? "unknown" : errorStep(ribbon.errorShare);
   const open = (anchor: Element): void => {
     ask({
       title: ribbon.dashed ? `Lag: ${title}` : title,

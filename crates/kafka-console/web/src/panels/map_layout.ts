@@ -27,8 +27,8 @@ export interface Ribbon {
   width: number;
   /** A group's reading: it has lag, and no bytes of its own. */
   dashed: boolean;
-  /** The lower error share of its ends, 0 when neither knows. */
-  errorShare: number;
+  /** The lower error share of its ends, null when neither knows. */
+  errorShare: number | null;
 }
 
 export interface Layout {
@@ -280,9 +280,9 @@ function spread(
   return found;
 }
 
-function lower(a: number | null, b: number | null): number {
+function lower(a: number | null, b: number | null): number | null {
   if (a === null || b === null) {
-    return a ?? b ?? 0;
+    return a ?? b;
   }
   return Math.min(a, b);
 }

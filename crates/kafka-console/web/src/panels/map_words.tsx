@@ -50,6 +50,11 @@ function NodeName({ node }: { node: MapNode | undefined }): JSX.Element | null {
   );
 }
 
+/** A group, or the ribbon to one. */
+function isOfGroup(of: MapNode | MapEdge): boolean {
+  return "of" in of ? of.of === "group" : of.lag_records !== null;
+}
+
 /** What is known of a box or a ribbon. */
 function amounts(of: MapNode | MapEdge | undefined): string[] {
   if (of === undefined) {
@@ -62,11 +67,11 @@ function amounts(of: MapNode | MapEdge | undefined): string[] {
     records === null ? "" : text(records, "records_per_second"),
     share === null ? "" : `${text(share, "share")} errors`,
     lag === null ? "" : `lag ${text(lag, "records")}`,
-    bytes === null ? "bytes are those of its clients" : "",
+    bytes === null && isOfGroup(of) ? "bytes are those of its clients" : "",
   ].filter((part) => part !== "");
 }
 
-export function MapLegend({ layout: { bytesAtTenPixels } }: { layout: Layout }): JSX.Element {
+export function MapLegend({ layout: { bytesAtTenPixels, ribbons } }: { layout: Layout }): JSX.Element {
   const steps = ["no errors", "from 0.1 %", "from 1 %", "from 5 %"];
   return (
     <ul class="map-legend" aria-label="Legend">
@@ -76,6 +81,12 @@ export function MapLegend({ layout: { bytesAtTenPixels } }: { layout: Layout }):
           {name}
         </li>
       ))}
+      {ribbons.some((ribbon) => ribbon.errorShare === null) ? (
+        <li>
+          <span class="flow-swatch flow-unknown" />
+          errors not known
+        </li>
+      ) : null}
       <li>
         <span class="flow-swatch flow-width" />
         {text(bytesAtTenPixels, "bytes_per_second")}
