@@ -70,7 +70,7 @@ gateway: ## build dist/kafka-gateway (the same libraries)
 
 .PHONY: console
 console: export KAFKA_CONSOLE_PAGES_REQUIRED = 1
-console: web ## build dist/kafka-console, with its pages inside
+console: web ## build dist/kafka-console, with its pages inside (compiles OpenSSL the first time: minutes)
 	$(call program,kafka-console)
 
 .PHONY: demo
@@ -161,7 +161,7 @@ test-console: wasm console ## the console in a real browser, before real Kafka, 
 	$(LAB) test-console
 
 .PHONY: test-lanes
-test-lanes: wasm canary gateway console ## the suites from test-release to test-console, two at a time: they mostly wait; then the demo
+test-lanes: wasm canary gateway console ## the suites from test-monitoring to test-console but test-istiod, two at a time; then the demo
 	$(LAB) test-lanes canary,e2e release,console,istio,gateway,monitoring
 	$(SHORT_DEMO)
 
@@ -294,7 +294,7 @@ pictures: setup-demo wasm console ## write the pictures of docs/images anew: the
 	$(LAB_FOLDER)/venv/bin/python -B tests/console/pictures.py
 
 .PHONY: generate
-generate: kafka-tables ## write all generated files anew
+generate: kafka-tables ## write tables, references, tag rules and dashboards anew; the rest is in CONTRIBUTING.md
 	UPDATE_GENERATED=1 $(CARGO) test --locked -p kafka-filter --test generated
 	UPDATE_GENERATED=1 $(CARGO) test --locked $(TOOLS) --test generated
 	$(PYTHON) envoy/dashboards/source/generate.py
