@@ -165,7 +165,7 @@ def machine() -> dict[str, Any]:
     found = re.search(r"/(\d+\.\d+\.\d+)/", version)
     model = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
     return {"cores": os.cpu_count(), "cpu": model[1].strip() if model else platform.machine(),
-            "kernel": platform.release(), "envoy": found[1] if found else version.strip(),
+            "kernel": platform.release().split("-")[0], "envoy": found[1] if found else version.strip(),
             "kafka": paths.KAFKA_CURRENT, "load_average": os.getloadavg()}
 
 
