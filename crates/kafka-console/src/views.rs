@@ -54,18 +54,7 @@ const fn entry(name: &'static str, title: &'static str, help: &'static str) -> P
 /// A page of the newest numbers. Where the source cannot answer, the page says so and has none.
 pub async fn page(source: &Source, public_url: Option<&str>, asked: &Asked) -> Page {
     let view = View { source, asked };
-    let made = match asked.page() {
-        Name::Map => map::make(&view).await,
-        Name::Topics => topics::make(&view).await,
-        Name::Topic => topic::make(&view).await,
-        Name::Clients => clients::make(&view).await,
-        Name::Client => client::make(&view).await,
-        Name::Groups => groups::make(&view).await,
-        Name::Group => group::make(&view).await,
-        Name::Requests => requests::make(&view).await,
-        Name::Readiness => readiness::make(&view).await,
-        Name::Health => health::make(&view).await,
-    };
+    let (made, trouble) = tokio::join!(make(&view), trouble::notes(&view));
     let mut state = source_state(source.state(), public_url);
     let mut notes = Vec::new();
     let parts = made.unwrap_or_else(|error| {
@@ -78,8 +67,8 @@ pub async fn page(source: &Source, public_url: Option<&str>, asked: &Asked) -> P
         Parts::default()
     });
     if notes.is_empty() {
-        // The page itself has its numbers: what these notes would say more is not worth a failed page.
-        notes = trouble::notes(&view).await.unwrap_or_default();
+        // A page that has its numbers is not lost for these.
+        notes = trouble.unwrap_or_default();
     }
     notes.extend(parts.notes);
     Page {
@@ -94,6 +83,21 @@ pub async fn page(source: &Source, public_url: Option<&str>, asked: &Asked) -> P
         notes,
         tiles: parts.tiles,
         panels: parts.panels,
+    }
+}
+
+async fn make(view: &View<'_>) -> Made {
+    match view.asked.page() {
+        Name::Map => map::make(view).await,
+        Name::Topics => topics::make(view).await,
+        Name::Topic => topic::make(view).await,
+        Name::Clients => clients::make(view).await,
+        Name::Client => client::make(view).await,
+        Name::Groups => groups::make(view).await,
+        Name::Group => group::make(view).await,
+        Name::Requests => requests::make(view).await,
+        Name::Readiness => readiness::make(view).await,
+        Name::Health => health::make(view).await,
     }
 }
 
