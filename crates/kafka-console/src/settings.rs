@@ -171,6 +171,14 @@ impl Given<'_> {
                 None
             }
             (true, None) => {
+                for flag in ["prometheus-token-file", "prometheus-url-public"] {
+                    if self.word(flag).is_some() {
+                        self.problem(format!(
+                            "--{flag} needs --prometheus: with --proxy, --proxies-file or --proxies-dns no Prometheus \
+                             is asked; leave it out, or name the Prometheus instead of the proxies"
+                        ));
+                    }
+                }
                 let path = self.word("proxies-path").unwrap_or_default();
                 if !path.starts_with('/') {
                     self.problem(format!("--proxies-path {path}: begin with a slash"));

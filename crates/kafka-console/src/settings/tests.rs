@@ -128,6 +128,31 @@ fn there_is_one_source() {
 }
 
 #[test]
+fn what_only_prometheus_needs_is_refused_without_it() {
+    for source in [
+        ["--proxy", "http://a.example:1"],
+        ["--proxies-file", "proxies.yaml"],
+        ["--proxies-dns", "a.example:1"],
+    ] {
+        let both = [
+            "--prometheus-token-file",
+            "/token",
+            "--prometheus-url-public",
+            "https://prometheus.example",
+        ];
+        let text = problems(&[&source[..], &both].concat());
+        for flag in [both[0], both[2]] {
+            let start = format!("{flag} needs --prometheus: ");
+            assert!(text.lines().any(|line| line.starts_with(&start)), "{text}");
+        }
+        assert_eq!(text.lines().count(), 2, "{text}");
+        // As from a variable that a manifest sets to nothing.
+        let empty = [both[0], "", both[2], ""];
+        assert!(check(&[&source[..], &empty].concat()).is_ok());
+    }
+}
+
+#[test]
 fn addresses_are_read() {
     for (text, address) in [
         ("localhost:1", "127.0.0.1:1"),
