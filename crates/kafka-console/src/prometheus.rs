@@ -13,10 +13,12 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::task::AbortOnDropHandle;
 
 use self::api::Api;
+use self::census::{CENSUS, Census};
 use crate::expr::{Expr, Line};
 use crate::terms::{Figures, Health, Kind, PrometheusSettings, Proxy, SourceError, State};
 
 mod api;
+mod census;
 mod instances;
 
 /// A Prometheus that is asked; it is looked at in each tick until this is dropped.
@@ -35,6 +37,8 @@ struct Seen {
     /// Unix time of the newest sample of the filter in seconds; `None` where there is none.
     newest_s: Option<f64>,
     error: Option<SourceError>,
+    /// Nothing where Prometheus did not count: that hides no numbers.
+    census: Census,
     looked: bool,
 }
 
@@ -108,6 +112,8 @@ impl Prometheus {
             let now = Duration::from_millis(u64::try_from(now_ms()).unwrap_or(0));
             now.saturating_sub(Duration::try_from_secs_f64(then).unwrap_or_default())
         });
+        // One proxy that is scraped each minute has no sample younger than a minute.
+        let every = seen.census.every.map_or(self.tick, |every| every.max(self.tick));
         let (health, message, remedy) = match (&seen.error, age) {
             (Some(error), _) => {
                 (Health::Unreachable, Some(error.message.clone()), Some(error.remedy.clone()))
@@ -118,12 +124,15 @@ impl Prometheus {
                 Some("Prometheus has no series of kafka-filter".to_owned()),
                 Some("let it scrape /stats/prometheus of Envoys that have the filter".to_owned()),
             ),
-            (None, Some(age)) if age > (self.tick * 3).max(STALE_AT_LEAST) => (
+            (None, Some(age)) if age > (every * 3).max(STALE_AT_LEAST) => (
                 Health::Stale,
                 Some(format!("the newest sample is {} s old", age.as_secs())),
                 Some("see in Prometheus under Targets why it does not scrape".to_owned()),
             ),
-            (None, Some(_)) => (Health::Ok, None, None),
+            (None, Some(_)) => {
+                let (message, remedy) = seen.census.said(self.tick).unzip();
+                (Health::Ok, message, remedy)
+            }
         };
         State {
             kind: Kind::Prometheus,
@@ -164,9 +173,11 @@ async fn look(api: Arc<Api>, seen: Arc<Mutex<Seen>>, tick: Duration, changes: wa
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let found = api.instant(NEWEST, now_ms()).await;
+        let at_ms = now_ms();
+        let (found, counted) = tokio::join!(api.instant(NEWEST, at_ms), api.instant(CENSUS, at_ms));
         let before = seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut now = Seen { looked: true, ..before.clone() };
+        let census = counted.map(|series| Census::of(&series)).unwrap_or_default();
+        let mut now = Seen { looked: true, census, ..before.clone() };
         match found {
             Ok(series) => {
                 now.newest_s =

@@ -243,4 +243,18 @@ async fn both_sources_give_the_same_numbers() {
         assert!(theirs.age.is_some_and(|age| age < TICK * 10), "{theirs:?}");
     }
     assert_eq!(theirs.len(), 2);
+
+    // The query of each look is right too: nothing is wrong, and then one of the two is gone.
+    says(asked, None).await;
+    drop(b);
+    says(asked, Some("1 of 2 proxies do not answer Prometheus, and have no new numbers")).await;
+    assert_eq!(asked.state().health, Health::Ok);
+}
+
+async fn says(source: &Source, expected: Option<&str>) {
+    let start = Instant::now();
+    while source.state().message.as_deref() != expected {
+        assert!(start.elapsed() < Duration::from_secs(20), "{:?}", source.state());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }

@@ -207,3 +207,70 @@ async fn the_state_is_what_the_last_look_found() {
         tokio::time::timeout(Duration::from_secs(10), gone).await.unwrap();
     }
 }
+
+/// A Prometheus whose newest sample is so old, and what it has counted.
+fn counted(age: u64, census: &[(&str, f64)]) -> Fake {
+    let one = |(name, value): &(&str, f64)| {
+        format!(r#"{{"metric":{{"is":"{name}"}},"value":[1,"{value}"]}}"#)
+    };
+    let census = format!("[{}]", census.iter().map(one).collect::<Vec<_>>().join(","));
+    Fake::start(move |head| {
+        if head.contains("last_over_time") {
+            return answer("vector", &census);
+        }
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        answer("vector", &format!(r#"[{{"metric":{{}},"value":[1,"{}"]}}]"#, now.as_secs() - age))
+    })
+}
+
+/// What is said after the first look of a console that is told ten seconds.
+async fn said(fake: &Fake) -> (Health, String, String) {
+    let tick = Duration::from_secs(10);
+    let url = format!("http://{}", fake.address);
+    let source = Source::prometheus(PrometheusSettings { tick, ..settings(&url) }).unwrap();
+    let mut changes = source.changes();
+    tokio::time::timeout(Duration::from_secs(9), changes.changed()).await.unwrap().unwrap();
+    assert_eq!(fake.heads().len(), 2, "queries of a look, however many proxies there are");
+    let state = source.state();
+    (state.health, state.message.unwrap_or_default(), state.remedy.unwrap_or_default())
+}
+
+#[tokio::test]
+async fn proxies_that_are_gone_are_told_while_others_are_fresh() {
+    let (health, message, remedy) =
+        said(&counted(1, &[("seen", 10.0), ("gone", 2.0), ("before", 10.0), ("every", 10.0)]))
+            .await;
+    assert_eq!(health, Health::Ok);
+    assert_eq!(message, "2 of 10 proxies that were seen within 15 minutes have no new numbers");
+    assert!(remedy.contains("Health") && remedy.contains("scaled down leave"), "{remedy}");
+
+    let (health, message, remedy) = said(&counted(
+        1,
+        &[("seen", 20.0), ("gone", 11.0), ("silent", 1.0), ("before", 10.0), ("every", 10.0)],
+    ))
+    .await;
+    assert_eq!(health, Health::Ok);
+    assert_eq!(message, "1 of 10 proxies do not answer Prometheus, and have no new numbers");
+    assert!(remedy.contains("Health") && remedy.contains("Targets"), "{remedy}");
+
+    let rollout = [("seen", 20.0), ("gone", 10.0), ("before", 10.0), ("every", 10.0)];
+    assert_eq!(said(&counted(1, &rollout)).await, (Health::Ok, String::new(), String::new()));
+}
+
+#[tokio::test]
+async fn a_prometheus_that_scrapes_less_often_than_was_told_is_told() {
+    let gone = [("seen", 10.0), ("gone", 2.0), ("before", 10.0)];
+    let slow = [&gone[..], &[("every", 59.998)]].concat();
+    let (health, message, remedy) = said(&counted(1, &slow)).await;
+    assert_eq!(health, Health::Ok);
+    assert_eq!(
+        message,
+        "Prometheus scrapes about every 60 s, and the console is told 10 s: windows are too short for rates"
+    );
+    assert_eq!(remedy, "start the console with --scrape-interval=60s");
+
+    // A sample between two such scrapes is not old.
+    assert_eq!(said(&counted(70, &slow)).await.0, Health::Ok);
+    assert_eq!(said(&counted(70, &gone)).await.0, Health::Stale);
+    assert_eq!(said(&counted(200, &slow)).await.0, Health::Stale);
+}
