@@ -171,7 +171,9 @@ def test_the_parts_meet_where_the_files_say() -> None:
     (source,) = _provisioned("datasources/prometheus.yaml")["datasources"]
     scrape = yaml.safe_load((ENVOY / "prometheus.yaml").read_text())
     target = scrape["scrape_configs"][0]["static_configs"][0]["targets"][0]
-    assert source["jsonData"]["timeInterval"] == scrape["global"]["scrape_interval"]
+    interval = scrape["global"]["scrape_interval"]
+    assert source["jsonData"]["timeInterval"] == interval
+    assert f"--scrape-interval={interval}" in SERVICES["console"]["command"]
     listeners, clusters = _envoy_ports("envoy-three-brokers.yaml")
     assert published == {*listeners, _port(source["url"]), _port(target), 3000, _console_port(source["url"])}
     assert _envoy_ports("envoy.yaml") == (listeners[:1], clusters[:1])
