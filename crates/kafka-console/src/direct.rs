@@ -56,6 +56,12 @@ impl Direct {
         Ok(Self { shared, _rounds: AbortOnDropHandle::new(rounds) })
     }
 
+    /// What is to be taken from times of ticks where people read them: a clock that was ahead at the start and was set
+    /// right since.
+    pub(crate) fn ahead_ms(&self) -> i64 {
+        self.shared.ahead_ms()
+    }
+
     /// Time of the newest tick, in ms since 1970.
     pub(crate) fn newest_ms(&self) -> Option<i64> {
         self.read(|store| store.times_ms().back().copied())
@@ -103,7 +109,7 @@ impl Direct {
         State {
             kind: Kind::Direct,
             health,
-            at_s: newest.map(|ms| ms / 1000),
+            at_s: newest.map(|ms| ms.saturating_sub(self.ahead_ms()) / 1000),
             age,
             message,
             remedy,

@@ -130,7 +130,10 @@ impl Source {
                         remedy: "search for less, or choose a shorter range".to_owned(),
                     });
                 }
-                Ok(Matrix { times_s: times_ms.iter().map(|ms| ms / 1000).collect(), lines })
+                let ahead_ms = self.ahead_ms();
+                let times_s =
+                    times_ms.iter().map(|ms| ms.saturating_sub(ahead_ms) / 1000).collect();
+                Ok(Matrix { times_s, lines })
             })
         };
         try_join_all(asks.iter().map(one)).await
@@ -184,6 +187,14 @@ impl Source {
         match &self.0.engine {
             Engine::Direct(direct) => direct.newest_ms(),
             Engine::Prometheus(prometheus) => Some(prometheus.moment_ms()),
+        }
+    }
+
+    /// What is to be taken from such moments where people read them.
+    fn ahead_ms(&self) -> i64 {
+        match &self.0.engine {
+            Engine::Direct(direct) => direct.ahead_ms(),
+            Engine::Prometheus(_) => 0,
         }
     }
 

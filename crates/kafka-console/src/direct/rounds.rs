@@ -90,6 +90,17 @@ impl Clock {
         self.at((self.system_ms)(), millis(self.start.elapsed()))
     }
 
+    /// How far it is ahead of the system's, which was set back; in whole seconds, so that times less this do not
+    /// tremble. Nothing where that is too little to be seen, or where the system knows no time.
+    fn ahead_ms(&self) -> i64 {
+        let system_ms = (self.system_ms)();
+        let ahead_ms = self.at(system_ms, millis(self.start.elapsed())).saturating_sub(system_ms);
+        if system_ms == 0 || ahead_ms < AHEAD_MS_MIN {
+            return 0;
+        }
+        ahead_ms.saturating_add(500) / 1000 * 1000
+    }
+
     /// So long after the start, a sleep of the machine not counted.
     fn at(&self, system_ms: i64, elapsed_ms: i64) -> i64 {
         let start_ms = system_ms.saturating_sub(elapsed_ms);
@@ -131,9 +142,14 @@ impl Shared {
         }
     }
 
-    /// In ms since 1970.
+    /// In ms since 1970, and never less than before: for ticks and for what lies between them.
     pub(crate) fn now_ms(&self) -> i64 {
         self.clock.now_ms()
+    }
+
+    /// What is to be taken from such a time where people read it.
+    pub(crate) fn ahead_ms(&self) -> i64 {
+        self.clock.ahead_ms()
     }
 
     /// How long a proxy may be away without being new when it comes back: some scrapes, and half of one because none is
@@ -301,6 +317,9 @@ fn start(
 pub(crate) fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// A clock that is corrected all the time is off by less.
+const AHEAD_MS_MIN: i64 = 2_000;
 
 /// How long a round waits for those that did not answer, or not in time, the last time.
 const GRACE: Duration = Duration::from_millis(250);

@@ -421,3 +421,18 @@ async fn an_expression_that_no_source_has_is_an_error() {
     let error = source.instant(&[(Expr::Rate(select), TICK)]).await.unwrap_err();
     assert_eq!(error.message, "there is no metric kafka_filter_nothing_total");
 }
+
+#[tokio::test]
+async fn no_time_is_in_the_future() {
+    let proxy = counting(0);
+    let source = Source::direct(settings(&[&proxy])).unwrap();
+    until("two scrapes", async || counted(&source).await.filter(|count| *count > 1.0)).await;
+    let asks = [(increase(), Duration::from_secs(60))];
+    let found = source.range(&asks, Duration::from_secs(10), 10).await.unwrap();
+    let at_s = source.state().at_s.unwrap();
+    let now_s = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let now_s = i64::try_from(now_s.as_secs()).unwrap();
+    for time_s in [at_s, *found[0].times_s.last().unwrap()] {
+        assert!((now_s - 20..=now_s).contains(&time_s), "{time_s} at {now_s}");
+    }
+}

@@ -15,9 +15,14 @@ pub(crate) struct Tick {
 impl Direct {
     /// A source that has seen these ticks and sees no more. Needs a runtime of tokio.
     pub(crate) fn scripted(interval: Duration, ticks: &[Tick]) -> Self {
+        Self::scripted_by(|| 0, interval, ticks)
+    }
+
+    /// The same on a system whose time it is now; 0 for one that has none.
+    pub(crate) fn scripted_by(system_ms: fn() -> i64, interval: Duration, ticks: &[Tick]) -> Self {
         let store = Store::new(Limits::of(Duration::from_secs(3600)));
         let mut shared = Shared::new(interval, store);
-        shared.clock = Clock::new(|| 0);
+        shared.clock = Clock::new(system_ms);
         shared.clock.start_ms = ticks.last().unwrap().at_ms.into();
         for tick in ticks {
             shared.play(tick);

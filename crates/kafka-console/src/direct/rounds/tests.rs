@@ -120,6 +120,24 @@ fn time_sees_a_sleep_and_a_correction_and_never_goes_back() {
 }
 
 #[test]
+fn who_was_set_back_knows_how_far_it_is_ahead() {
+    for (started_ms, system_ms, ahead_ms) in [
+        // Two hours ahead at the start, and right then.
+        (10_800_000, (|| 3_600_000) as fn() -> i64, 7_200_000),
+        // What a clock that is corrected all the time may be off.
+        (3_601_000, || 3_600_000, 0),
+        (3_600_000, || 3_600_000, 0),
+        // Set forward: it follows.
+        (3_600_000, || 9_000_000, 0),
+        (3_600_000, || 0, 0),
+    ] {
+        let clock = Clock { start_ms: started_ms.into(), ..Clock::new(system_ms) };
+        assert_eq!(clock.ahead_ms(), ahead_ms, "{started_ms}");
+        assert!(clock.now_ms() >= started_ms);
+    }
+}
+
+#[test]
 fn what_was_counted_while_the_machine_slept_is_no_jump() {
     let shared = shared();
     for (at_ms, requests) in [(10_000, 100), (20_000, 110), (7_220_000, 9_999), (7_230_000, 10_009)]
