@@ -27,8 +27,8 @@ type Said = (String, String);
 ///
 /// A proxy is gone by the same measure as on the page Health, but for one that has numbers of its own: some Prometheus
 /// do not keep `up`. From one scrape to the next is the time between two samples through how many were counted from the
-/// one to the other; the shortest of several such times, because a scrape that failed only makes it longer. A proxy
-/// without samples five minutes ago is too young to tell.
+/// one to the other; the shortest of several such times, because a scrape that failed only makes it longer, and that of
+/// most proxies. One without samples five minutes ago is too young to tell.
 pub(super) const CENSUS: &str = r#"
 label_replace(
   count(count by (instance) (last_over_time(kafka_filter_build_info[15m]))),
@@ -48,7 +48,7 @@ or label_replace(
   count(count by (instance) (kafka_filter_build_info offset 15m)),
   "is", "before", "", "")
 or label_replace(
-  min(
+  quantile(0.5,
     min_over_time((
       (timestamp(kafka_filter_build_info) - timestamp(kafka_filter_build_info offset 2m))
       / count_over_time(kafka_filter_build_info[2m]))[10m:2m])
