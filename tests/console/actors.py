@@ -142,12 +142,20 @@ class Actors:
         asked = {TopicPartition(topic, at): OffsetSpec.latest() for at in range(TOPICS[topic][0])}
         return sum(future.result(10).offset for future in admin.list_offsets(asked).values())
 
-    def errors(self, client_id: str, count: int) -> None:
-        """Records over the topic's limit, which the broker refuses one by one."""
+    def errors(self, client_id: str, count: int) -> int:
+        """Records over the topic's limit, which the broker refuses one by one; returns how many the client was told of."""
+        told: list[str] = []
+
+        def delivered(error: KafkaError | None, _: Message) -> None:
+            if error is not None:
+                told.append(error.name())
+
         producer = self.producer(client_id, retries=0)
         for _ in range(count):
-            producer.produce("exports", random.randbytes(80_000))
+            producer.produce("exports", random.randbytes(80_000), on_delivery=delivered)
             producer.flush(10)
+        assert set(told) == {"MSG_SIZE_TOO_LARGE"}, told
+        return len(told)
 
     @contextlib.contextmanager
     def another_member(self, group: str, topic: str) -> Iterator[None]:

@@ -75,6 +75,29 @@ def test_a_batch_is_counted_to_the_record(actors: Actors, both: dict[str, Consol
     assert time.monotonic() - begun < BEHIND_SECONDS + 2
 
 
+def test_errors_are_counted_to_the_code(actors: Actors, both: dict[str, Console]) -> None:
+    """Those that the client was told of, on the pages of the topic and of requests."""
+    places = {"topic": ("topic", {"key": "exports"}), "requests": ("requests", {})}
+
+    def counted() -> dict[str, float]:
+        found = {}
+        for name, (page, given) in places.items():
+            table = both["direct"].page(page, range="15m", **given).panels["errors"]
+            columns = [column["key"] for column in table["columns"]]
+            rows = [dict(zip(columns, row, strict=True)) for row in table["rows"]]
+            found[name] = sum(row["in_range"] for row in rows if row["error"] == "MESSAGE_TOO_LARGE")
+        return found
+
+    # A console never counts what a series begins with, so the first ones only make it known.
+    actors.errors("refused-writer", 2)
+    wait_until("the error's name", lambda: all(counted().values()), 10)
+    time.sleep(BEHIND_SECONDS)
+    before = counted()
+    told = actors.errors("refused-writer", 7)
+    assert told == 7
+    wait_until("seven more", lambda: counted() == {name: before[name] + told for name in places}, 10)
+
+
 @pytest.mark.parametrize("source", ["direct", "prometheus"])
 def test_lag_is_what_the_broker_says(open_tab: Opener, actors: Actors, both: dict[str, Console], source: str) -> None:
     group = f"late-{source}"

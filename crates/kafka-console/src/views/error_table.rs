@@ -20,6 +20,7 @@ pub(super) fn table(
         .measure(heading("now", "Now", Unit::ErrorsPerSecond, "Over the window."), now)
         .measure(heading("in_range", "In this range", Unit::Count, IN_RANGE), in_range)
         .cell(heading("healthy", "Healthy", Unit::Text, HEALTHY), |key| match key {
+            [_, error, ..] if errors::passes(error) => Cell::Text("for seconds".to_owned()),
             [request, error, ..] if errors::is_healthy(request, error) => {
                 Cell::Text("yes".to_owned())
             }
@@ -35,5 +36,5 @@ pub(super) fn table(
         .panel(answers)
 }
 
-const HEALTHY: &str = "Whether healthy clusters have it. A code that others treat as harmless still matters when it \
-    lasts.";
+const HEALTHY: &str = "Whether healthy clusters have it; those of a failover for seconds. A code that others treat as \
+    harmless still matters when it lasts.";

@@ -10,6 +10,15 @@ pub(super) const HEALTHY: &str = "MEMBER_ID_REQUIRED|REBALANCE_IN_PROGRESS|CONCU
     UNSTABLE_OFFSET_COMMIT|FETCH_SESSION_ID_NOT_FOUND|INVALID_FETCH_SESSION_EPOCH|SHARE_SESSION_NOT_FOUND|\
     INVALID_SHARE_SESSION_EPOCH|COORDINATOR_NOT_AVAILABLE|NOT_COORDINATOR|COORDINATOR_LOAD_IN_PROGRESS";
 
+/// Those of a failover, which pass within seconds: the kind `failover` of `envoy/recording-rules.yaml`.
+pub(super) const FAILOVER: &str =
+    "COORDINATOR_NOT_AVAILABLE|NOT_COORDINATOR|COORDINATOR_LOAD_IN_PROGRESS";
+
+/// Whether it is there after a failover, and no longer.
+pub(super) fn passes(error: &str) -> bool {
+    FAILOVER.split('|').any(|name| name == error)
+}
+
 /// Whether healthy clusters have it. Clients ask ApiVersions in order to be refused and fall back.
 pub(super) fn is_healthy(request: &str, error: &str) -> bool {
     HEALTHY.split('|').any(|name| name == error)
@@ -130,6 +139,10 @@ mod tests {
             .filter_map(|line| line.split("error: ").nth(1)?.split('}').next())
             .collect();
         assert_eq!(names.join("|"), HEALTHY);
+        let failover = rules.lines().filter(|line| line.contains("kind: failover"));
+        let names: Vec<&str> =
+            failover.filter_map(|line| line.split("error: ").nth(1)?.split('}').next()).collect();
+        assert_eq!(names.join("|"), FAILOVER);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use super::series::{Series, ratio};
 use super::sheet::{Answers, Ask, Sheet, label};
-use super::{View, info, warning};
+use super::{View, errors, info, warning};
 use crate::expr::Matcher;
 use crate::expr::catalog::names;
 use crate::page::Note;
@@ -29,13 +29,13 @@ pub(super) async fn notes(view: &View<'_>) -> Result<Vec<Note>, SourceError> {
 
 impl Asks {
     fn new(sheet: &mut Sheet, view: &View<'_>) -> Self {
-        let (window, range) = (view.asked.window(), view.asked.range());
+        let window = view.asked.window();
         let by_reporter = Series::of(names::REQUESTS).by(&["reporter"]);
         let failover = view.series(names::RESPONSE_ERRORS).by(REQUEST);
-        let failover = failover.with(Matcher::one_of("error", FAILOVER)).rate();
+        let failover = failover.with(Matcher::one_of("error", errors::FAILOVER)).rate();
         Self {
             by_reporter: sheet
-                .ask(by_reporter.with(Matcher::one_of("request", OF_CLIENTS)).increase(), range),
+                .ask(by_reporter.with(Matcher::one_of("request", OF_CLIENTS)).rate(), window),
             requests: sheet.ask(view.series(names::REQUESTS).rate(), window),
             unacknowledged: sheet.ask(view.series(names::UNACKNOWLEDGED_REQUESTS).rate(), window),
             responses: sheet.ask(view.series(names::RESPONSES).rate(), window),
@@ -108,26 +108,10 @@ impl Asks {
 /// What brokers send each other is in no proportion to it.
 const OF_CLIENTS: &str = "Produce|FetchConsumer|ShareFetch|Metadata";
 
-/// As the alert `KafkaCoordinatorUnavailable` has it (`envoy/recording-rules.yaml`, kind `failover`).
-const FAILOVER: &str = "COORDINATOR_NOT_AVAILABLE|NOT_COORDINATOR|COORDINATOR_LOAD_IN_PROGRESS";
+/// As the alert `KafkaCoordinatorUnavailable` has it.
 const MISSING_SHARE: f64 = 0.2;
 
 /// A gateway on the way of some clients is less.
 const MANY_TIMES: f64 = 1.5;
 
 const REQUEST: &[&str] = &["request"];
-
-#[cfg(test)]
-mod tests {
-    use super::FAILOVER;
-
-    #[test]
-    fn codes_of_a_failover_are_those_of_the_alert() {
-        let rules = include_str!("../../../../envoy/recording-rules.yaml");
-        let lines = rules.lines().filter(|line| line.contains("kind: failover"));
-        let names: Vec<&str> = lines
-            .filter_map(|line| line.split("error: ").nth(1)?.split([',', '}']).next())
-            .collect();
-        assert_eq!(names.join("|"), FAILOVER);
-    }
-}
