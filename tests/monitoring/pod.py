@@ -20,7 +20,7 @@ from compose import Json
 from lab import paths, wait_until
 from lab.process import Child, Failed
 
-# Of these images no program is at hand.
+# Of these images no program is run.
 NOT_RUN = ("grafana/grafana",)
 
 

@@ -1,6 +1,6 @@
 """The autoscalers: fields that KEDA, Kubernetes and prometheus-adapter know, one set of numbers in all of them.
 
-No cluster is at hand, so manifests are held against the fields of the types that read them: KEDA's ScaledObject and its
+No cluster is started, so manifests are held against the fields of the types that read them: KEDA's ScaledObject and its
 prometheus scaler, autoscaling/v2, and the adapter's discovery rules.
 """
 

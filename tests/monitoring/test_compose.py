@@ -85,7 +85,7 @@ def test_images_are_pinned_and_those_that_the_tests_run() -> None:
         assert re.fullmatch(r"[\w./-]+:v?\d+\.\d+\.\d+(@sha256:[0-9a-f]{64})?", image), f"{name}: {image} is not pinned"
         repository = image.partition(":")[0]
         assert compose.version(image) == expected.get(repository, compose.version(image)), name
-    # These two are not at hand in the versions named: an older Prometheus runs in the tests, and no Grafana.
+    # These two are not run in the versions named: an older Prometheus runs in the tests, and no Grafana.
     assert {service["image"].partition(":")[0] for service in SERVICES.values()} - set(expected) == {
         "prom/prometheus", "grafana/grafana"}
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::ArgMatches;
 use ipnet::IpNet;
 
-use crate::terms::{DirectSettings, PrometheusSettings};
+use crate::terms::{DirectSettings, PrometheusSettings, SCRAPE_INTERVALS};
 
 pub mod flags;
 
@@ -222,13 +222,13 @@ impl Given<'_> {
 
     fn interval(&mut self) -> Duration {
         let text = self.word("scrape-interval").unwrap_or_default();
-        let interval = duration(&text).filter(|interval| INTERVALS.contains(interval));
+        let interval = duration(&text).filter(|interval| SCRAPE_INTERVALS.contains(interval));
         if interval.is_none() {
             self.problem(format!(
                 "--scrape-interval {text}: write a time from 500ms to 60s, as 500ms or 10s"
             ));
         }
-        interval.unwrap_or(*INTERVALS.end())
+        interval.unwrap_or(*SCRAPE_INTERVALS.end())
     }
 
     fn access(&mut self) -> AccessSettings {
@@ -303,10 +303,6 @@ impl Given<'_> {
 fn network(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
-
-/// Below, Envoys would work for the console; above, one minute's rates would have one scrape.
-const INTERVALS: std::ops::RangeInclusive<Duration> =
-    Duration::from_millis(500)..=Duration::from_secs(60);
 
 /// A proxy that answers later than this has nothing new to tell.
 const SCRAPE_TIMEOUT_MAX: Duration = Duration::from_secs(10);

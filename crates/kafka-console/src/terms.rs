@@ -1,10 +1,15 @@
 //! What every source is told, tells, and fails with.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
+
+/// From one scrape to the next. Below, Envoys would work for the console; above, one minute's rates would have one scrape.
+pub(crate) const SCRAPE_INTERVALS: RangeInclusive<Duration> =
+    Duration::from_millis(500)..=Duration::from_secs(60);
 
 /// What the direct source scrapes, and how.
 #[derive(Debug, Clone, PartialEq)]

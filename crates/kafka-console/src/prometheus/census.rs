@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::api::Series;
+use crate::terms::SCRAPE_INTERVALS;
 
 /// What was counted, as far as Prometheus could tell.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -91,8 +92,9 @@ impl Census {
             text(every, " "),
             text(told, " ")
         );
-        let remedy = if every > INTERVAL_MAX {
-            let most = text(INTERVAL_MAX, "");
+        let most = *SCRAPE_INTERVALS.end();
+        let remedy = if every > most {
+            let most = text(most, "");
             format!(
                 "let Prometheus scrape the proxies every {most}, and start the console with --scrape-interval={most}"
             )
@@ -143,9 +145,6 @@ fn text(time: Duration, between: &str) -> String {
         _ => format!("{}{between}ms", time.as_millis()),
     }
 }
-
-/// The longest that the flag takes.
-const INTERVAL_MAX: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {

@@ -28,14 +28,15 @@ impl Counted {
         }
     }
 
-    /// False where bytes move and no topic has any series.
+    /// False where bytes move, and none of a topic. That a topic has series says nothing: Envoy keeps those of a switch
+    /// that was turned off.
     pub(super) fn topics(&self, answers: &Answers) -> bool {
-        self.has_series(answers, &self.topics) || !self.moves(answers)
+        self.topics.iter().any(|ask| moves(answers, ask)) || !self.any_moves(answers)
     }
 
-    /// False where bytes move and no client has any series.
+    /// False where bytes move, and none of a client.
     pub(super) fn clients(&self, answers: &Answers) -> bool {
-        self.has_series(answers, &self.clients) || !self.moves(answers)
+        self.clients.iter().any(|ask| moves(answers, ask)) || !self.any_moves(answers)
     }
 
     pub(super) fn topics_note(&self, answers: &Answers) -> Option<Note> {
@@ -62,14 +63,14 @@ impl Counted {
         })
     }
 
-    fn has_series(&self, answers: &Answers, sides: &[Ask; 2]) -> bool {
-        sides.iter().any(|side| answers.number(side).is_some())
+    fn any_moves(&self, answers: &Answers) -> bool {
+        let mut all = [&self.produce].into_iter().chain(&self.topics).chain(&self.clients);
+        all.any(|ask| moves(answers, ask))
     }
+}
 
-    fn moves(&self, answers: &Answers) -> bool {
-        let all = [&self.produce].into_iter().chain(&self.topics).chain(&self.clients);
-        all.into_iter().any(|ask| answers.number(ask).is_some_and(|rate| rate > 0.0))
-    }
+fn moves(answers: &Answers, ask: &Ask) -> bool {
+    answers.number(ask).is_some_and(|value| value > 0.0)
 }
 
 /// Whether versions that Kafka 4 refuses are counted by client.
@@ -89,7 +90,7 @@ impl Refused {
 
     /// False where such versions are spoken, and nobody is counted who does.
     pub(super) fn is_counted(&self, answers: &Answers) -> bool {
-        answers.number(&self.by_client).is_some() || !self.are_spoken(answers)
+        moves(answers, &self.by_client) || !self.are_spoken(answers)
     }
 
     pub(super) fn note(&self, answers: &Answers) -> Option<Note> {
@@ -97,8 +98,8 @@ impl Refused {
             warning(
                 "Versions that brokers of Kafka 4 refuse are spoken, and it is not known by whom: the filter does not count \
                  them by client here.",
-                "Where the configuration of the filter has metrics.deprecated off, turn it on (docs/configuration.md). \
-                 Requests has the versions.",
+                "Where the configuration of the filter has metrics.deprecated off, turn it on (docs/configuration.md); of a \
+                 client that came for a moment only, Prometheus counts 0. Requests has the versions.",
             )
         })
     }
@@ -124,7 +125,7 @@ pub(super) fn is_refused(request: &str, version: &str) -> bool {
 
 /// Instead of "nobody" where it is not counted who speaks refused versions.
 pub(super) const UNNAMED: &str =
-    "Such versions are spoken, and the filter does not count by whom: metrics.deprecated is off.";
+    "Such versions are spoken, and it is not known by whom: metrics.deprecated may be off.";
 
 const VERSION: &[&str] = &["request", "api_version"];
 

@@ -103,7 +103,7 @@ impl Asks {
             .collect();
         clients.dedup();
         let mut tile = answers.tile("Clients to upgrade", Unit::Count, &self.refused, CLIENTS);
-        let any = known || !answers.vector(&self.refused).is_empty();
+        let any = known || !clients.is_empty();
         tile.promql = format!("count(count by (client_id) ({} > 0))", self.refused.promql());
         tile.value = any.then_some(clients.len() as f64);
         tile.bad_from(1.0, f64::INFINITY)

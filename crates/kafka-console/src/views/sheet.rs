@@ -88,7 +88,8 @@ impl Answers {
 
 /// Changes of a tile.
 pub(super) trait TileExt: Sized {
-    /// A counter that was never counted up has no series: none is 0 where `known` says that there is traffic.
+    /// A counter that was never counted up has no series: none is 0 where `known` says that there is traffic, and that
+    /// it is counted. Elsewhere 0 is not known either.
     fn or_zero(self, known: bool) -> Self;
     /// From `warning` up it is a warning, from `error` up an error; 0 is as it should be.
     fn bad_from(self, warning: f64, error: f64) -> Self;
@@ -96,9 +97,8 @@ pub(super) trait TileExt: Sized {
 
 impl TileExt for Tile {
     fn or_zero(mut self, known: bool) -> Self {
-        if known && self.value.is_none() {
-            self.value = Some(0.0);
-        }
+        let moved = self.value.filter(|&value| value != 0.0);
+        self.value = moved.or(known.then_some(0.0));
         self
     }
 

@@ -128,7 +128,11 @@ impl<'a> Graph<'a> {
             self.topics.entry(topic).or_default();
         }
         for (topic, weight) in &mut self.topics {
-            weight.of_clients = !own.contains_key(topic) && of_clients.contains_key(topic);
+            // Envoy keeps the series of a switch that was turned off: they stand still.
+            let has = |counts: &BTreeMap<&str, Moved>| {
+                counts.get(topic).is_some_and(|moved| moved.bytes > 0.0)
+            };
+            weight.of_clients = !has(&own) && has(&of_clients);
             let moved = if weight.of_clients { of_clients.get(topic) } else { own.get(topic) };
             weight.moved = moved.copied().or(weight.moved);
         }

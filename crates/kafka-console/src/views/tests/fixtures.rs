@@ -1,5 +1,5 @@
 //! Every page as a file, which the front end's tests draw: so both sides hold the same contract. Written anew by
-//! `UPDATE_GENERATED=1 cargo test -p kafka-console`.
+//! `UPDATE_GENERATED=1 cargo test --release -p kafka-console`.
 
 use std::path::PathBuf;
 
@@ -33,7 +33,7 @@ async fn the_fixtures_are_the_pages() {
     check("empty", page(&empty, None, &asked(&empty, "map", &[])).await, &mut wrong);
     assert!(
         wrong.is_empty(),
-        "{} differ from what the server sends: UPDATE_GENERATED=1 cargo test -p kafka-console --lib fixtures",
+        "{} differ from what the server sends: UPDATE_GENERATED=1 cargo test --release -p kafka-console --lib fixtures",
         wrong.join(", ")
     );
 }
